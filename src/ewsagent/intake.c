@@ -1,0 +1,125 @@
+#include "ewsagent/intake.h"
+
+#include <string.h>
+
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/str.h"
+
+enum { GRACE_MS = 5000, GRACE_MAX_MS = 3600000, SIGNAL_TERM = 15 };
+
+void
+intake_command(
+    struct intake *in, const json_t *data, enum intake_way way, bool v1)
+{
+	const char *id = js_str(data, "command_id");
+
+	if (way == INTAKE_WEBSOCKET) {
+		log_info("📥 WEBSOCKET COMMAND RECEIVED");
+		log_info("📥 Received command via WebSocket: %s",
+		    log_q(id != NULL ? id : "(no id)"));
+	} else {
+		log_info("📥 Received command via HTTP: %s",
+		    log_q(id != NULL ? id : "(no id)"));
+	}
+	if (in->stopping)
+		log_info("stopping: the command stays with the hub");
+	else
+		work_take(in->work, data, v1);
+}
+
+static void
+acked(struct intake *in, const json_t *data)
+{
+	size_t i;
+	json_t *id;
+
+	json_array_foreach(
+	    js_get(data, "command_ids"), i, id) if (json_is_string(id))
+	    work_confirmed(in->work, json_string_value(id));
+}
+
+static void
+output_ack(struct intake *in, const json_t *data)
+{
+	const char *id = js_str(data, "command_id");
+	const char *stream = js_str(data, "stream");
+
+	if (id != NULL)
+		work_output_acked(in->work, id, stream != NULL ? stream : "",
+		    js_int(data, "offset", 0), js_bool(data, "stop", false));
+}
+
+static void
+cancel(struct intake *in, const json_t *data)
+{
+	const char *id = js_str(data, "command_id");
+	int64_t number = js_int(data, "signal", SIGNAL_TERM);
+	int64_t grace = js_int(data, "grace_ms", GRACE_MS);
+
+	if (id == NULL)
+		return;
+	if (number < 1 || number > 64)
+		number = SIGNAL_TERM;
+	if (grace < 0 || grace > GRACE_MAX_MS)
+		grace = GRACE_MS;
+	work_cancel(in->work, id, (int)number, grace);
+}
+
+static void
+ours(struct intake *in, const char *type, const json_t *data)
+{
+	if (str_eq(type, "hello"))
+		in->events->hello(in->arg, data);
+	else if (str_eq(type, "acked"))
+		acked(in, data);
+	else if (str_eq(type, "output_ack"))
+		output_ack(in, data);
+	else if (str_eq(type, "cancel"))
+		cancel(in, data);
+	else if (str_eq(type, "retry"))
+		in->events->retry(in->arg, js_int(data, "after_ms", 0));
+	else
+		log_limited("unknown type", LOG_WARN,
+		    "Unknown message type: %s", log_q(type));
+}
+
+void
+intake_frame(
+    struct intake *in, const json_t *frame, enum intake_way way, bool v1)
+{
+	const char *type = js_str(frame, "type");
+	const json_t *data = js_get(frame, "data");
+
+	if (type == NULL)
+		type = "(none)";
+	if (data == NULL) /* an older text has it so (PROTOCOL 2.4) */
+		data = js_get(frame, "payload");
+	if (str_eq(type, "pong"))
+		in->events->pong(in->arg);
+	else if (str_eq(type, "command"))
+		intake_command(in, data, way, v1);
+	else if (str_eq(type, "config_update"))
+		in->events->config(in->arg, data);
+	else if (v1)
+		ours(in, type, data);
+	else
+		log_limited("unknown type", LOG_WARN,
+		    "Unknown message type: %s", log_q(type));
+}
+
+void
+intake_text(struct intake *in, char *text, size_t len, bool v1)
+{
+	struct err err = ERR_INIT;
+	json_t *frame = js_read_object(text, len, &err);
+
+	if (frame == NULL) {
+		log_limited("bad message", LOG_WARN,
+		    "a message of the hub is not understood: %s",
+		    log_q(err.text));
+		return;
+	}
+	intake_frame(in, frame, INTAKE_WEBSOCKET, v1);
+	json_decref(frame);
+}

@@ -1,0 +1,79 @@
+/*
+ * ask - one invocation of ewsctl: what was asked, of whom, answered how
+ */
+#ifndef EWS_EWSCTL_ASK_H
+#define EWS_EWSCTL_ASK_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ewsctl/output.h"
+#include "lib/conf.h"
+#include "lib/ctl.h"
+#include "lib/err.h"
+
+enum ask_setting {
+#define SETTING(name, kind, flag, env, def, min, max, arg, help) SET_##name,
+#include "ewsctl/settings.def"
+#undef SETTING
+	SETTINGS
+};
+extern const struct setting ask_settings[SETTINGS];
+
+struct ask {
+	const struct conf *conf;
+	const struct output *out;
+	struct ctl *ctl;	/* opened by ask_hub */
+	int argc;		/* behind the verb */
+	char **argv;
+};
+
+/* What a verb does; gives the exit status, err set or not. */
+typedef int verb_fn(struct ask *, struct err *);
+
+struct verb {
+	const char *name;
+	verb_fn *run;
+	const char *args;
+	int fewest, most;
+	const char *complete, *help, *example;
+};
+extern const struct verb verbs[];	/* ends with a NULL name */
+const struct verb *verb_find(const char *name);
+
+#define VERB(name, fn, args, fewest, most, complete, help, example) verb_fn fn;
+#include "ewsctl/verbs.def"
+#undef VERB
+
+/* Connects, once. False with err. */
+bool ask_hub(struct ask *, struct err *);
+/* One operation that answers at once: takes the request, gives the result
+ * or NULL with err. */
+json_t *ask_call(struct ask *, json_t *request, struct err *);
+/* Monotonic deadline: now + ms. */
+int64_t ask_deadline(int64_t ms);
+/* A whole stdin or FILE ("-" is stdin) of at most 'max' bytes; gives. */
+char *ask_slurp(const char *path, size_t max, size_t *len, struct err *);
+
+/* The send operation as the flags say, 'agent' and 'type' and the payload
+ * (may be NULL) given: gives the request, or NULL with err. */
+json_t *ask_send_request(const struct ask *, const char *agent,
+    const char *type, const char *payload, struct err *);
+
+/*
+ * Waits for one send: passes records to the output, gives the result (or
+ * NULL with err) and in *status what the shell is to see.
+ */
+json_t *ask_await(struct ask *, json_t *request, bool passthrough,
+    int *status, struct err *);
+/* --result-file, --result-fd. The exit status, or EXIT_IO with err. */
+int ask_report(const struct ask *, const json_t *result, int status,
+    struct err *);
+
+/* The exit status of a command object (DESIGN 8, passthrough). */
+int exit_from_command(const json_t *command);
+/* Who said it: "handler", "agent", "hub". */
+const char *exit_source(const json_t *command);
+
+#endif

@@ -1,0 +1,337 @@
+/*
+ * ack - what an agent says of a command (PROTOCOL 2.6, WIRE command_ack)
+ *
+ * Of our agents the first end counts, of foreign ones the last.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ewsd/core/core_priv.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/str.h"
+
+static const struct {
+	const char *reason;
+	enum command_state state;
+} reasons[] = {
+	{ "no_handler", CMD_FAILED },
+	{ "timeout", CMD_FAILED },
+	{ "start_failed", CMD_FAILED },
+	{ "lost", CMD_FAILED },
+	{ "not_allowed", CMD_REFUSED },
+	{ "cancelled", CMD_CANCELLED },
+	{ "interrupted", CMD_INTERRUPTED },
+};
+
+static enum command_state
+end_of(const struct agent *a, const struct command_ack *k)
+{
+	if (k->word == ACK_COMPLETED)
+		return CMD_DONE;
+	if (a->ours && k->reason == NULL &&
+	    (k->exit_code >= 0 || k->signal != 0))
+		return CMD_DONE;	/* it ran to its end, whatever its code */
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		if (str_eq(reasons[i].reason, k->reason))
+			return reasons[i].state;
+	return CMD_FAILED;
+}
+
+static struct store_outcome
+outcome_of(const struct command_ack *k)
+{
+	struct store_outcome o = { .exit_code = k->exit_code,
+		.signal = k->signal,
+		.duration_ms = k->duration_ms,
+		.stdout_bytes = k->stdout_bytes,
+		.stderr_bytes = k->stderr_bytes,
+		.reason = k->reason,
+		.error = k->error,
+		.detail = k->detail };
+
+	if (k->word == ACK_COMPLETED && o.exit_code < 0)
+		o.exit_code = 0;	/* so that "run" ends with 0 */
+	return o;
+}
+
+static bool
+is_final(const struct command_ack *k)
+{
+	return k->word == ACK_COMPLETED || k->word == ACK_FAILED;
+}
+
+static int64_t
+time_of(struct core *core, const struct command_ack *k)
+{
+	return k->at_ms > 0 ? k->at_ms : core_wall(core);
+}
+
+static void
+at_once(command_saved_fn *done, void *arg)
+{
+	if (done != NULL)
+		done(arg);
+}
+
+static void
+note_late(struct core *core, const struct agent *a,
+    const struct command_ack *k, const char *what)
+{
+	core->stats.acks_late++;
+	log_limited(a->id, LOG_INFO, "agent %s: ack of %s %s", log_q(a->id),
+	    log_q(k->id), what);
+}
+
+/* ---- of a command that is not in memory ------------------------------- */
+
+struct late {
+	struct core *core;
+	char agent[129];
+	struct command_ack ack;	/* its texts are ours */
+	command_saved_fn *done;
+	void *arg;
+};
+
+static void
+late_free(struct late *l)
+{
+	free((char *)l->ack.id);
+	free((char *)l->ack.error);
+	free((char *)l->ack.reason);
+	free((char *)l->ack.detail);
+	free(l);
+}
+
+/* Our agent sends an end again until it hears that we have it. */
+static void
+confirm(struct agent *a, const struct command_ack *k)
+{
+	if (is_final(k) && a->ours && a->ops != NULL && a->ops->confirm != NULL)
+		a->ops->confirm(a->link, k->id);
+}
+
+/* A foreign agent may say it again, later and otherwise (PROTOCOL 2.6). */
+static bool
+say_again(struct late *l, struct agent *a)
+{
+	struct store_outcome how = outcome_of(&l->ack);
+	struct store_step step = { .state = end_of(a, &l->ack),
+		.at_ms = time_of(l->core, &l->ack), .note = "a later ack",
+		.outcome = &how };
+	struct saved *s = saved_new(l->done, l->arg);
+
+	if (store_step(l->core->config.store, l->ack.id, &step, saved_done, s))
+		return true;
+	free(s);
+	return false;
+}
+
+static void
+on_late(void *arg, const struct store_command *c,
+    const struct store_history *h, size_t n, const struct err *err)
+{
+	struct late *l = arg;
+	struct agent *a = agent_find(l->core, l->agent);
+	bool known = c != NULL && str_eq(c->agent, l->agent);
+	bool waits = false;
+
+	(void)h;
+	(void)n;
+	if (err == NULL && a != NULL) {
+		note_late(l->core, a, &l->ack,
+		    known ? "after its end" : "that is not known");
+		if (known && !a->ours && is_final(&l->ack))
+			waits = say_again(l, a);
+		else if (known)
+			store_note(l->core->config.store, l->ack.id,
+			    core_wall(l->core), "an ack after the end");
+		confirm(a, &l->ack);
+	}
+	if (!waits)
+		at_once(l->done, l->arg);
+	late_free(l);
+}
+
+static void
+ack_unknown(struct core *core, struct agent *from, const struct command_ack *k,
+    command_saved_fn *done, void *arg)
+{
+	struct late *l = mem_alloc(sizeof *l);
+
+	l->core = core;
+	str_copy(l->agent, sizeof l->agent, from->id);
+	l->ack = *k;
+	l->ack.id = mem_dup(k->id);
+	l->ack.error = mem_dup(k->error);
+	l->ack.reason = mem_dup(k->reason);
+	l->ack.detail = mem_dup(k->detail);
+	l->done = done;
+	l->arg = arg;
+	if (store_get(core->config.store, k->id, on_late, l, NULL))
+		return;
+	late_free(l);
+	at_once(done, arg);	/* said again later, or never mind */
+}
+
+/* ---- of one that has not ended ---------------------------------------- */
+
+/* The agent has it, whatever we thought where it is. */
+static void
+to_sent(struct command *c)
+{
+	if (c->place != PLACE_SENT) {
+		queue_sent(c, PLACE_SENT);
+		c->written = true;
+	}
+}
+
+static void
+progress(struct command *c, enum command_state state, const char *note,
+    command_saved_fn *done, void *arg)
+{
+	if (c->state >= state) {
+		at_once(done, arg);
+		return;
+	}
+	to_sent(c);
+	command_step(c, state, note, saved_done, saved_new(done, arg));
+	agent_pump(c->agent);	/* a foreign one has left the window */
+}
+
+enum { HOLD_MS = 1000 };
+
+/* Its own queue is full: not an end. */
+static void
+put_back(struct command *c)
+{
+	queue_again(c, "the agent's queue is full");
+	c->agent->queues->hold_until = core_mono(c->core) + HOLD_MS;
+	c->core->held = true;
+}
+
+static void
+final_ack(struct command *c, const struct command_ack *k,
+    command_saved_fn *done, void *arg)
+{
+	struct agent *a = c->agent;
+	struct store_outcome how = outcome_of(k);
+
+	if (a->ours && str_eq(k->reason, "queue_full")) {
+		put_back(c);
+		at_once(done, arg);
+		return;
+	}
+	if (!a->ours && k->word == ACK_COMPLETED && !c->stored_once &&
+	    strcmp(c->type, "schedule_message") == 0) {
+		c->stored_once = true;
+		progress(c, CMD_RECEIVED, "acked completed: it is scheduled",
+		    done, arg);
+		return;
+	}
+	command_finish(c, end_of(a, k), &how, time_of(c->core, k), NULL, done,
+	    arg);
+}
+
+static void
+ack_live(struct command *c, const struct command_ack *k,
+    command_saved_fn *done, void *arg)
+{
+	switch (k->word) {
+	case ACK_RECEIVED:
+		progress(c, CMD_RECEIVED, k->error, done, arg);
+		break;
+	case ACK_EXECUTING:
+		progress(c, CMD_STARTED, k->error, done, arg);
+		break;
+	case ACK_NOTE:
+		store_note(c->core->config.store, c->id, core_wall(c->core),
+		    k->error != NULL ? k->error : "an ack without sense");
+		at_once(done, arg);
+		break;
+	default:
+		final_ack(c, k, done, arg);
+	}
+}
+
+/* Was it ever sent? A crash may have lost our note of that. */
+static bool
+may_have(const struct command *c)
+{
+	return c->stored &&
+	    (c->attempts > 0 || c->loaded || c->place == PLACE_HANDED ||
+		c->place == PLACE_ORPHAN || c->place == PLACE_SENT);
+}
+
+void
+command_acked(struct core *core, struct agent *from,
+    const struct command_ack *k, command_saved_fn *done, void *arg)
+{
+	struct command *c = command_find(core, k->id);
+
+	if (c == NULL) {
+		ack_unknown(core, from, k, done, arg);
+	} else if (c->agent != from || !may_have(c)) {
+		note_late(core, from, k, "that it was never sent");
+		at_once(done, arg);
+	} else if (c->end != NULL) {
+		/* Its end is being synced, or its askers still read. */
+		note_late(core, from, k, "after its end");
+		if (c->end->saved || !from->ours)
+			ack_unknown(core, from, k, done, arg);
+		else
+			at_once(done, arg);
+	} else {
+		ack_live(c, k, done, arg);
+	}
+}
+
+/* ---- a foreign agent that polls tells what it has got ------------------- */
+
+static void
+passed_one(struct command *c, uint64_t upto)
+{
+	if (c->offer == 0 || c->offer > upto || c->state >= CMD_RECEIVED ||
+	    c->method != link_word(LINK_POLL))
+		return;
+	to_sent(c);
+	command_step(c, CMD_RECEIVED, "passed by last_command_id", NULL, NULL);
+}
+
+/* The place in the order of offers; what we cannot place passes all, since
+ * a message too few is better than one twice. */
+static uint64_t
+offer_of(struct agent *a, const char *last_id)
+{
+	struct command *c;
+
+	if (last_id == NULL)
+		return 0;
+	c = command_find(a->core, last_id);
+	if (c != NULL && c->agent == a)
+		return c->offer;
+	if (strcmp(a->queues->passed.id, last_id) == 0)
+		return a->queues->passed.offer;
+	return a->queues->offers;
+}
+
+void
+command_passed(struct core *core, struct agent *a, const char *last_id)
+{
+	uint64_t upto = offer_of(a, last_id);
+	struct agent_queues *q = a->queues;
+	struct command *c, *next;
+
+	(void)core;
+	a->passes = true;
+	for (int p = 0; p < PRIO_COUNT; p++) {
+		for (c = q->queued[p]; c != NULL; c = next) {
+			next = c->next;
+			passed_one(c, upto);
+		}
+	}
+	for (c = q->sent; c != NULL; c = next) {
+		next = c->next;
+		passed_one(c, upto);
+	}
+}

@@ -1,0 +1,301 @@
+#include "ewsd/door/door_net.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ewsd/core/client.h"
+#include "ewsd/door/door_priv.h"
+#include "ewsd/settings.h"
+#include "lib/exit.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/str.h"
+
+static const struct ws_events events = {
+	.admit = door_admit,
+	.who_gone = door_who_gone,
+	.request = door_request,
+	.open = door_ws_open,
+	.message = door_ws_message,
+	.closed = door_ws_closed,
+	.refused = door_refused,
+};
+
+static const char **
+list_of(const struct conf *conf, size_t setting)
+{
+	size_t n = conf_count(conf, setting);
+	const char **list = mem_alloc((n + 1) * sizeof(const char *));
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = conf_item(conf, setting, i);
+	return list;
+}
+
+static int64_t
+larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static struct ws_host *
+make_host(struct door_net *d, struct err *err)
+{
+	const struct conf *conf = d->config.conf;
+	struct ws_config c = {
+		.loop = d->config.loop,
+		.clock = d->config.clock,
+		.events = &events,
+		.arg = d,
+		.subprotocols = edge_subprotocols,
+		.max_message = (size_t)conf_int(conf, SET_max_message),
+		/* each route has its own limit below this */
+		.max_body = (size_t)larger(conf_int(conf, SET_max_body),
+		    conf_int(conf, SET_max_message)),
+		.max_conns = (unsigned)conf_int(conf, SET_max_connections),
+		.max_pending = (unsigned)conf_int(conf, SET_max_pending),
+		.head_ms = conf_int(conf, SET_head_timeout),
+		.body_ms = conf_int(conf, SET_body_timeout),
+		.ping_ms = conf_int(conf, SET_ping_interval),
+		/* our own agents' silence is the dialect's matter */
+		.dead_ms = larger(conf_int(conf, SET_edge_silence),
+		    conf_int(conf, SET_silence)),
+		.max_fragments = 1000,
+		.max_pings = 100,
+		.trusted_proxies = d->proxies,
+	};
+
+	return ws_host_new(&c, err);
+}
+
+static void
+on_turn(void *arg)
+{
+	edge_turn(arg);
+}
+
+struct door_net *
+door_net_new(const struct door_net_config *config, struct err *err)
+{
+	struct edge_config ec = { config->core, config->auth, config->conf };
+	struct door_net *d;
+
+	if (!routes_ok(err))
+		return NULL;
+	d = mem_alloc(sizeof *d);
+	d->config = *config;
+	d->host_names = list_of(config->conf, SET_host_names);
+	d->origins = list_of(config->conf, SET_origins);
+	d->proxies = list_of(config->conf, SET_trusted_proxy);
+	d->edge = edge_new(&ec);
+	/* before the host's own, which writes what this one queues */
+	loop_after_turn(config->loop, on_turn, d->edge);
+	d->host = make_host(d, err);
+	if (d->host != NULL)
+		return d;
+	door_net_free(d);
+	return NULL;
+}
+
+void
+door_net_free(struct door_net *d)
+{
+	if (d == NULL)
+		return;
+	ws_host_free(d->host);
+	loop_drop_after_turn(d->config.loop, on_turn, d->edge);
+	edge_free(d->edge);
+	free(d->host_names);
+	free(d->origins);
+	free(d->proxies);
+	free(d);
+}
+
+/* ---- listeners -------------------------------------------------------- */
+
+struct spec {
+	char text[512];
+	char *host, *dialect;
+	int port;
+	bool tls;
+};
+
+static bool
+bad_spec(const char *spec, const char *why, struct err *err)
+{
+	err_set(err, EXIT_CONFIG, "config", "listen %s: %s", spec, why);
+	return false;
+}
+
+/* "HOST:PORT", "[V6]:PORT", "PORT"; cuts it in place. */
+static bool
+split_place(struct spec *s, char *place)
+{
+	char *colon = strrchr(place, ':');
+	const char *digits = colon != NULL ? colon + 1 : place;
+	uint64_t port;
+
+	if (!str_u64(digits, 0, 65535, &port))
+		return false;
+	s->port = (int)port;
+	s->host = (char *)"127.0.0.1";
+	if (colon == NULL)
+		return true;
+	*colon = '\0';
+	s->host = place;
+	if (*place == '[' && str_ends(place, "]")) {
+		place[strlen(place) - 1] = '\0';
+		s->host++;
+	} else if (strchr(place, ':') != NULL) {
+		return false;
+	}
+	return *s->host != '\0';
+}
+
+static bool
+split(struct spec *s, const char *spec, struct err *err)
+{
+	char *rest, *word;
+
+	memset(s, 0, sizeof *s);
+	if (!str_copy(s->text, sizeof s->text, spec))
+		return bad_spec(spec, "too long", err);
+	word = strtok_r(s->text, ",", &rest);
+	if (word == NULL || !split_place(s, word))
+		return bad_spec(spec, "is no HOST:PORT", err);
+	while ((word = strtok_r(NULL, ",", &rest)) != NULL) {
+		if (str_eq(word, "tls"))
+			s->tls = true;
+		else if (str_starts(word, "dialect="))
+			s->dialect = word + strlen("dialect=");
+		else
+			return bad_spec(spec,
+			    "after the port come dialect=NAME and tls", err);
+	}
+	if (s->dialect != NULL && !str_eq(s->dialect, "edge"))
+		return bad_spec(spec, "no such dialect (edge)", err);
+	return true;
+}
+
+static bool
+is_loopback(const char *host)
+{
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return (ntohl(v4.s_addr) >> 24) == 127;
+	return str_eq(host, "::1") || str_eq(host, "localhost");
+}
+
+static bool
+may_listen(struct door_net *d, const struct spec *s, const char *spec,
+    struct err *err)
+{
+	const struct conf *conf = d->config.conf;
+
+	if (d->n_listeners == DOOR_LISTENERS_MAX)
+		return bad_spec(spec, "too many listeners", err);
+	if (auth_made(d->config.auth) && !is_loopback(s->host))
+		return bad_spec(spec,
+		    "only loopback is served until you choose a secret "
+		    "(EDGE_SECRET or --secret-file)",
+		    err);
+	if (s->tls && (conf_str(conf, SET_tls_cert) == NULL ||
+			  conf_str(conf, SET_tls_key) == NULL))
+		return bad_spec(spec, "tls needs tls-cert and tls-key", err);
+	return true;
+}
+
+bool
+door_net_listen(struct door_net *d, const char *spec, struct err *err)
+{
+	const struct conf *conf = d->config.conf;
+	struct ws_listen l = { 0 };
+	struct ws_listener *made;
+	struct spec s;
+
+	if (!split(&s, spec, err) || !may_listen(d, &s, spec, err))
+		return false;
+	l.host = s.host;
+	l.port = s.port;
+	l.dialect = s.dialect;
+	if (s.tls) {
+		l.tls_cert = conf_str(conf, SET_tls_cert);
+		l.tls_key = conf_str(conf, SET_tls_key);
+	}
+	made = ws_listen(d->host, &l, err);
+	if (made == NULL)
+		return false;
+	d->listeners[d->n_listeners++] = made;
+	log_info("listening on %s%s", ws_listener_name(made),
+	    s.tls ? " (tls)" : "");
+	return true;
+}
+
+size_t
+door_net_ports(struct door_net *d, int *ports, size_t max)
+{
+	for (size_t i = 0; i < d->n_listeners && i < max; i++)
+		ports[i] = ws_listener_port(d->listeners[i]);
+	return d->n_listeners;
+}
+
+json_t *
+door_net_names(struct door_net *d)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < d->n_listeners; i++)
+		json_array_append_new(names,
+		    json_string(ws_listener_name(d->listeners[i])));
+	return names;
+}
+
+bool
+door_net_reload(struct door_net *d, struct err *err)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < d->n_listeners; i++)
+		ok &= ws_listener_reload(d->listeners[i], err);
+	return ok;
+}
+
+void
+door_net_stop_listening(struct door_net *d)
+{
+	for (size_t i = 0; i < d->n_listeners; i++)
+		ws_listener_close(d->listeners[i]);
+	d->n_listeners = 0;
+}
+
+void
+door_net_goodbye(struct door_net *d)
+{
+	edge_goodbye(d->edge);
+}
+
+unsigned
+door_net_live(struct door_net *d)
+{
+	return ws_host_count(d->host);
+}
+
+void
+door_net_tick(struct door_net *d)
+{
+	edge_tick(d->edge);
+}
+
+void
+door_net_describe_routes(FILE *out)
+{
+	routes_describe(out);
+}
+
+bool
+door_net_routes_ok(struct err *err)
+{
+	return routes_ok(err);
+}

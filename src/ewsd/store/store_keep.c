@@ -1,0 +1,134 @@
+/* What is kept about agents, and how long commands are kept. */
+#include <stdlib.h>
+
+#include "ewsd/store/store_priv.h"
+#include "lib/mem.h"
+
+/* ---- agents ----------------------------------------------------------- */
+
+struct agent {
+	struct store_agent agent;
+	store_done_fn *fn;
+	void *arg;
+	void *texts;
+};
+
+static bool
+agent_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
+{
+	const struct store_agent *a = &((struct agent *)arg)->agent;
+	sqlite3_stmt *q = db_sql(db,
+	    "INSERT INTO agents VALUES (?1, ?2, ?3, nullif(?4, ''), ?5, ?6)"
+	    " ON CONFLICT (id) DO UPDATE SET"
+	    " instance = coalesce(?2, instance), about = coalesce(?3, about),"
+	    " config = nullif(coalesce(?4, config), ''),"
+	    " last_ms = max(last_ms, ?6)");
+
+	(void)h;
+	db_bind(q, 1, a->id);
+	db_bind(q, 2, a->instance);
+	db_bind(q, 3, a->about);
+	db_bind(q, 4, a->config);
+	sqlite3_bind_int64(q, 5, a->first_ms);
+	sqlite3_bind_int64(q, 6, a->last_ms);
+	return db_step(q, err);
+}
+
+static void
+agent_kept(void *arg, const struct err *err)
+{
+	struct agent *a = arg;
+
+	if (a->fn != NULL)
+		a->fn(a->arg, err);
+	free(a->texts);
+	free(a);
+}
+
+bool
+store_agent(struct store *s, const struct store_agent *agent, store_done_fn *fn,
+    void *arg)
+{
+	struct agent *a = mem_alloc(sizeof *a);
+	const struct db_lent lent[] = {
+		{ &a->agent.id, 0 },
+		{ &a->agent.instance, 0 },
+		{ &a->agent.about, 0 },
+		{ &a->agent.config, 0 },
+	};
+
+	a->agent = *agent;
+	a->fn = fn;
+	a->arg = arg;
+	a->texts = db_keep(lent, sizeof lent / sizeof *lent, NULL);
+	if (a->texts != NULL &&
+	    db_submit(s->db, DB_MUST, agent_job, agent_kept, a, NULL))
+		return true;
+	free(a->texts);
+	free(a);
+	return false;
+}
+
+/* ---- pruning ---------------------------------------------------------- */
+
+struct prune {
+	int64_t before_ms;
+	int64_t keep;
+};
+
+/* The oldest 1000 that ended, of these what is too old or too many. */
+#define PRUNED                                                                 \
+	"seq IN (SELECT seq FROM (SELECT seq, updated_ms FROM commands"        \
+	" WHERE ended = 1 ORDER BY seq LIMIT 1000)"                            \
+	" WHERE updated_ms < ?1 OR seq <= coalesce((SELECT seq FROM commands"  \
+	" WHERE ended = 1 ORDER BY seq DESC LIMIT 1 OFFSET ?2), 0))"
+
+static bool
+forget(struct db *db, const char *sql, const struct prune *p, struct err *err)
+{
+	sqlite3_stmt *q = db_sql(db, sql);
+
+	sqlite3_bind_int64(q, 1, p->before_ms);
+	sqlite3_bind_int64(q, 2, p->keep);
+	return db_step(q, err);
+}
+
+static bool
+prune_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
+{
+	const struct prune *p = arg;
+
+	(void)h;
+	/* the commands last: the others are found through them. The highest
+	 * seq is remembered, so that none is given out twice. */
+	return forget(db, "DELETE FROM payloads WHERE " PRUNED, p, err) &&
+	       forget(db, "DELETE FROM history WHERE " PRUNED, p, err) &&
+	       db_step(
+		   db_sql(db,
+		       "INSERT INTO meta SELECT 'pruned', max(seq)"
+		       " FROM commands HAVING max(seq) > 0"
+		       " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+		       " WHERE excluded.value > value"),
+		   err) &&
+	       forget(db, "DELETE FROM commands WHERE " PRUNED, p, err);
+}
+
+static void
+pruned(void *arg, const struct err *err)
+{
+	(void)err; /* the next call tries again */
+	free(arg);
+}
+
+bool
+store_prune(struct store *s, int64_t before_ms, uint64_t keep)
+{
+	struct prune *p = mem_alloc(sizeof *p);
+
+	p->before_ms = before_ms;
+	p->keep = keep > INT64_MAX ? INT64_MAX : (int64_t)keep;
+	if (db_submit(s->db, DB_MAY, prune_job, pruned, p, NULL))
+		return true;
+	free(p);
+	return false;
+}

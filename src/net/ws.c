@@ -1,0 +1,326 @@
+#include "net/ws.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "lib/exit.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/str.h"
+#include "net/ws_priv.h"
+
+enum {
+	FD_WANTED = 65536, /* the library's tables grow with the limit */
+	FD_RESERVE = 64, /* for the store, the control socket, logs */
+	LWS_SECONDS = 60, /* its time-outs; ours are shorter */
+	LWS_HEADER = 20000
+};
+
+/* Bound by whoever offers no subprotocol; nobody offers it. */
+#define NO_PROTOCOL "-"
+
+static char last_line[256];
+
+const char *
+ws_log_last(void)
+{
+	return last_line;
+}
+
+void
+ws_log_reset(void)
+{
+	last_line[0] = '\0';
+}
+
+/* Its lines look like "[2026/11/21 10:00:00:0000] E: text\n". */
+static void
+on_log(int level, const char *line)
+{
+	const char *text = strchr(line, ']');
+	size_t len;
+
+	text = text != NULL && strlen(text) > 5 ? text + 5 : line;
+	len = strcspn(text, "\n");
+	if (len >= sizeof last_line)
+		len = sizeof last_line - 1;
+	memcpy(last_line, text, len);
+	last_line[len] = '\0';
+	log_limited("libwebsockets", level == LLL_ERR ? LOG_WARN : LOG_DEBUG,
+	    "libwebsockets: %s", log_q(last_line));
+}
+
+static bool
+is_ours(enum lws_callback_reasons reason)
+{
+	switch (reason) {
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+	case LWS_CALLBACK_ADD_HEADERS:
+	case LWS_CALLBACK_ESTABLISHED:
+	case LWS_CALLBACK_HTTP:
+	case LWS_CALLBACK_HTTP_BODY:
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+	case LWS_CALLBACK_RAW_ADOPT:
+	case LWS_CALLBACK_RAW_RX:
+	case LWS_CALLBACK_RECEIVE:
+	case LWS_CALLBACK_RECEIVE_PONG:
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+	case LWS_CALLBACK_CLOSED:
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+	case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
+	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+	case LWS_CALLBACK_CLIENT_ESTABLISHED:
+	case LWS_CALLBACK_CLIENT_RECEIVE:
+	case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
+	case LWS_CALLBACK_CLIENT_WRITEABLE:
+	case LWS_CALLBACK_CLIENT_CLOSED:
+	case LWS_CALLBACK_WSI_DESTROY:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int
+ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
+    void *in, size_t len)
+{
+	struct ws_link *link;
+
+	(void)user;
+	if (!is_ours(reason)) /* others come with half a wsi, or none */
+		return 0;
+	link = lws_get_opaque_user_data(wsi);
+	if (link == NULL)
+		return 0;
+	if (link->wsi == NULL)
+		link->wsi = wsi;
+	switch (link->kind) {
+	case KIND_SOCK:
+		return sock_event((struct sock *)link, reason, in, len);
+	case KIND_WS:
+		return ws_event((struct ws *)link, reason, in, len);
+	case KIND_ATTEMPT:
+		return attempt_event(
+		    (struct ws_attempt *)link, reason, in, len);
+	}
+	return 0;
+}
+
+int64_t
+ws_now(const struct ws_host *host)
+{
+	return clock_mono(host->config.clock);
+}
+
+int64_t
+ws_loop_now(const struct ws_host *host)
+{
+	return (int64_t)uv_now(loop_uv(host->config.loop));
+}
+
+void
+ws_nudge(struct ws_host *host)
+{
+	if (!host->stopping)
+		lws_cancel_service(host->context);
+}
+
+static void
+on_turn(void *arg)
+{
+	struct ws_host *host = arg;
+
+	ws_turn(host);
+	socks_turn(host);
+	guests_turn(host);
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct ws_host *host = arg;
+	int64_t now = ws_loop_now(host);
+
+	host->choked = false;
+	guests_sweep(host, now);
+	socks_sweep(host, now);
+	if (host->guests != NULL || host->socks != NULL)
+		timer_set(
+		    host->sweep, host->choked ? WS_SWEEP_SOON_MS : WS_SWEEP_MS);
+}
+
+/* Never fewer than asked for by the limits of the system: then fewer
+ * connections, and descriptors for all else (ABUSE 94). */
+static void
+fit_descriptors(struct ws_config *config)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	if (limit.rlim_cur < FD_WANTED && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur =
+		    limit.rlim_max < FD_WANTED ? limit.rlim_max : FD_WANTED;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur > FD_RESERVE &&
+	    config->max_conns > limit.rlim_cur - FD_RESERVE) {
+		config->max_conns = (unsigned)(limit.rlim_cur - FD_RESERVE);
+		log_warn("only %u connections: the limit on open files is %llu",
+		    config->max_conns, (unsigned long long)limit.rlim_cur);
+	}
+}
+
+static struct lws_protocols *
+make_protocols(const char *const *names)
+{
+	size_t n = 1;
+	struct lws_protocols *list;
+
+	while (names != NULL && names[n - 1] != NULL)
+		n++;
+	list = mem_alloc((n + 1) * sizeof *list);
+	for (size_t i = 0; i < n; i++) {
+		list[i].name = i == 0 ? NO_PROTOCOL : names[i - 1];
+		list[i].callback = ws_callback;
+		list[i].rx_buffer_size = WS_RX_SIZE;
+		list[i].tx_packet_size = WS_TX_MAX;
+	}
+	return list;
+}
+
+static void
+fill_info(struct ws_host *host, struct lws_context_creation_info *info)
+{
+	static const lws_retry_bo_t no_validity; /* the wheel pings */
+
+	memset(info, 0, sizeof *info);
+	info->options = LWS_SERVER_OPTION_LIBUV |
+			LWS_SERVER_OPTION_VALIDATE_UTF8 |
+			LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+			LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+	info->port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info->foreign_loops = host->foreign;
+	info->protocols = host->protocols;
+	info->gid = (gid_t)-1;
+	info->uid = (uid_t)-1;
+	info->alpn = "http/1.1"; /* HTTP/2 is out of the question */
+	info->retry_and_idle_policy = &no_validity;
+	info->pt_serv_buf_size = WS_SERV_BUF;
+	info->max_http_header_data = LWS_HEADER;
+	info->max_http_header_pool = 1024;
+	info->timeout_secs = LWS_SECONDS;
+	info->timeout_secs_ah_idle = LWS_SECONDS;
+	info->keepalive_timeout = LWS_SECONDS;
+	info->connect_timeout_secs = LWS_SECONDS;
+	/* or it would take the environment's, even for loopback; port 0
+	 * means none */
+	info->http_proxy_address = "none:0";
+}
+
+struct lws_vhost *
+ws_vhost(struct ws_host *host, const char *name, const char *cert,
+    const char *key, const char *proxy)
+{
+	struct lws_context_creation_info info;
+
+	fill_info(host, &info);
+	info.vhost_name = name;
+	info.ssl_cert_filepath = cert;
+	info.ssl_private_key_filepath = key;
+	if (host->plain != NULL && cert == NULL) { /* a client's */
+		info.port = CONTEXT_PORT_NO_LISTEN;
+		info.client_ssl_ca_filepath = host->config.ca_file;
+	}
+	if (proxy != NULL)
+		info.http_proxy_address = proxy;
+	return lws_create_vhost(host->context, &info);
+}
+
+struct ws_host *
+ws_host_new(const struct ws_config *config, struct err *err)
+{
+	struct ws_host *host = mem_alloc(sizeof *host);
+	struct lws_context_creation_info info;
+
+	host->config = *config;
+	fit_descriptors(&host->config);
+	host->foreign[0] = loop_uv(config->loop);
+	host->protocols = make_protocols(config->subprotocols);
+	host->scratch = mem_alloc(LWS_PRE + WS_SCRATCH);
+	lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
+	ws_log_reset();
+	fill_info(host, &info);
+	host->context = lws_create_context(&info);
+	if (host->context != NULL)
+		host->plain = ws_vhost(host, "plain", NULL, NULL, NULL);
+	if (host->plain != NULL)
+		host->client = ws_vhost(host, "client", NULL, NULL, NULL);
+	host->sweep = timer_new(config->loop, on_sweep, host);
+	host->wheel = timer_new(config->loop, ws_wheel_tick, host);
+	loop_after_turn(config->loop, on_turn, host);
+	if (host->client != NULL)
+		return host;
+	err_set(err, EXIT_CONFIG, "config",
+	    "cannot start libwebsockets (is its libuv plugin installed, "
+	    "libwebsockets-evlib-uv?): %s",
+	    last_line);
+	ws_host_free(host);
+	return NULL;
+}
+
+static void
+look_for_closing(uv_handle_t *handle, void *arg)
+{
+	if (uv_is_closing(handle))
+		*(bool *)arg = true;
+}
+
+static void
+run_closings(struct ws_host *host)
+{
+	uv_loop_t *uv = loop_uv(host->config.loop);
+	bool closing;
+
+	do {
+		closing = false;
+		uv_run(uv, UV_RUN_NOWAIT);
+		uv_walk(uv, look_for_closing, &closing);
+	} while (closing);
+}
+
+void
+ws_host_free(struct ws_host *host)
+{
+	if (host == NULL)
+		return;
+	for (struct ws_listener *l = host->listeners; l != NULL; l = l->next)
+		ws_listener_close(l);
+	guests_free(host);
+	attempts_free(host);
+	host->stopping = true;
+	timer_free(host->sweep);
+	timer_free(host->wheel);
+	loop_drop_after_turn(host->config.loop, on_turn, host);
+	if (host->context != NULL) {
+		/* the first closes, the second frees (a foreign loop) */
+		lws_context_destroy(host->context);
+		run_closings(host);
+		lws_context_destroy(host->context);
+	}
+	run_closings(host);
+	listeners_free(host);
+	free(host->protocols);
+	free(host->scratch);
+	free(host);
+}
+
+unsigned
+ws_host_count(const struct ws_host *host)
+{
+	return host->n_guests + host->n_socks + host->n_servers;
+}

@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+# What strangers send to the port before anything is accepted.
+
+load lib/ews
+
+setup() {
+	ews_setup
+	start_ewsd
+}
+
+# raw STATUS < head: the first line of the answer has this status
+raw() {
+	local want=$1
+	shift
+	got=$(wsprobe raw --port "$HUB_PORT" --timeout 12 "$@" 2>/dev/null | head -n 1 | cut -d' ' -f2)
+	[ "$got" = "$want" ] || { echo "got '$got' instead of $want"; return 1; }
+}
+
+head_of() {
+	printf '%s\r\n' "$@" ''
+}
+
+upgrade() {
+	local line=$1
+	shift
+	head_of "$line" 'Host: 127.0.0.1' 'Upgrade: websocket' 'Connection: Upgrade' \
+	    "Authorization: Bearer $SECRET" "$@"
+}
+
+WS='GET /edge/ws?edge_agent_id=a HTTP/1.1'
+KEY='Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+V13='Sec-WebSocket-Version: 13'
+
+@test "handshakes: method, version, key" {
+	upgrade 'POST /edge/ws?edge_agent_id=a HTTP/1.1' "$KEY" "$V13" | raw 405
+	upgrade 'GET /edge/ws?edge_agent_id=a HTTP/1.0' "$KEY" "$V13" | raw 400
+	for v in 'X: 1' 'Sec-WebSocket-Version: 12' 'Sec-WebSocket-Version: 99'; do
+		upgrade "$WS" "$KEY" "$v" | raw 426
+	done
+	upgrade "$WS" "$KEY" | wsprobe raw --port "$HUB_PORT" 2>/dev/null | grep -qi '^sec-websocket-version: 13'
+	for k in 'X: 1' 'Sec-WebSocket-Key: abc' 'Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==' \
+	    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTEyMzQ1' "$KEY"$'\r\n'"$KEY"; do
+		upgrade "$WS" "$k" "$V13" | raw 400
+	done
+	head_of "$WS" 'Host: 127.0.0.1' 'Upgrade: websocket' "Authorization: Bearer $SECRET" "$KEY" "$V13" |
+	    wsprobe raw --port "$HUB_PORT" 2>/dev/null | head -n 1 | grep -qE ' (400|426) '
+	upgrade "$WS" "$KEY" "$V13" 'Sec-WebSocket-Protocol: nosuch' | raw 400
+	upgrade "$WS" "$KEY" "$V13" 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=99, permessage-deflate' |
+	    wsprobe raw --port "$HUB_PORT" --timeout 1 2>/dev/null | head -n 20 >"$D/a" || true
+	head -n 1 "$D/a" | grep -q ' 101 '
+	! grep -qi '^sec-websocket-extensions' "$D/a"
+}
+
+@test "upgrades to other things never switch" {
+	head_of 'GET /health HTTP/1.1' 'Host: 127.0.0.1' 'Connection: Upgrade, HTTP2-Settings' 'Upgrade: h2c' 'HTTP2-Settings: AAMAAABkAAQAAP__' |
+	    raw 200
+	for u in foo "$(head -c 200 /dev/zero | tr '\0' '!')"; do
+		head_of 'GET /health HTTP/1.1' 'Host: 127.0.0.1' 'Connection: Upgrade' "Upgrade: $u" |
+		    wsprobe raw --port "$HUB_PORT" 2>/dev/null | head -n 1 | grep -qE ' (200|400) '
+	done
+	printf 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' | wsprobe raw --port "$HUB_PORT" 2>/dev/null | head -n 1 | grep -qE ' (400|405|501|505) '
+}
+
+@test "methods: CONNECT, TRACE and unknown ones are answered at once" {
+	for m in 'CONNECT x:1' 'TRACE /' 'NOSUCH /' 'get /health'; do
+		head_of "$m HTTP/1.1" 'Host: 127.0.0.1' | wsprobe raw --port "$HUB_PORT" --timeout 2 2>/dev/null |
+		    head -n 1 | grep -qE ' (400|405|501) '
+	done
+}
+
+@test "targets: dots, NUL, escapes, length" {
+	head_of 'GET /../etc/passwd HTTP/1.1' 'Host: 127.0.0.1' | wsprobe raw --port "$HUB_PORT" 2>/dev/null | head -n 1 | grep -qE ' (400|404) '
+	head_of 'GET /%2e%2e/etc/passwd HTTP/1.1' 'Host: 127.0.0.1' | wsprobe raw --port "$HUB_PORT" 2>/dev/null | head -n 1 | grep -qE ' (400|404) '
+	head_of 'GET /health%00 HTTP/1.1' 'Host: 127.0.0.1' | raw 400
+	head_of 'GET /health%zz HTTP/1.1' 'Host: 127.0.0.1' | raw 400
+	head_of "GET /$(head -c 9000 /dev/zero | tr '\0' x) HTTP/1.1" 'Host: 127.0.0.1' | raw 414
+}
+
+@test "Host: absent, twice, unknown names, addresses" {
+	head_of 'GET /health HTTP/1.1' | raw 400
+	head_of 'GET /health HTTP/1.1' 'Host: a' 'Host: b' | raw 400
+	head_of 'GET /health HTTP/1.1' 'Host: evil.example' | raw 421
+	upgrade "$WS" "$KEY" "$V13" | sed 's/Host: .*/Host: evil.example\r/' | raw 421
+	for h in 127.0.0.1 "127.0.0.1:$HUB_PORT" localhost '[::1]:1'; do
+		head_of 'GET /health HTTP/1.1' "Host: $h" | raw 200
+	done
+}
+
+@test "Origin: foreign ones are refused, the hub's own is not" {
+	upgrade "$WS" "$KEY" "$V13" 'Origin: http://evil.example' | raw 403
+	upgrade "$WS" "$KEY" "$V13" 'Origin: null' | raw 403
+	wsprobe --port "$HUB_PORT" --path '/edge/ws?edge_agent_id=a' --header "Authorization: Bearer $SECRET" \
+	    --header "Origin: http://127.0.0.1:$HUB_PORT" ping expect-pong
+}
+
+@test "heads: too large, too many, folded, NUL, bare CR or LF" {
+	head_of 'GET /health HTTP/1.1' 'Host: 127.0.0.1' "X: $(head -c 20000 /dev/zero | tr '\0' x)" | raw 431
+	head_of 'GET /health HTTP/1.1' 'Host: 127.0.0.1' $(seq -f 'X%.0f:1' 2000) |
+	    wsprobe raw --port "$HUB_PORT" 2>/dev/null | head -n 1 | grep -qE ' (400|431) '
+	head_of 'GET /health HTTP/1.1' 'Host: 127.0.0.1' 'X: a' ' folded' | raw 400
+	printf 'GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\0b\r\n\r\n' | raw 400
+	printf 'GET /health HTTP/1.1\nHost: 127.0.0.1\n\n' | raw 400
+	printf 'GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\rb\r\n\r\n' | raw 400
+	head_of 'GET /health HTTP/1.1' 'Host : 127.0.0.1' | raw 400
+}
+
+@test "lengths: negative, huge, signed, twice, with chunked" {
+	for cl in 'Content-Length: -5' 'Content-Length: +3' 'Content-Length: 1 2' \
+	    'Content-Length: 3'$'\r\n''Content-Length: 3' \
+	    'Content-Length: 3'$'\r\n''Transfer-Encoding: chunked'; do
+		head_of 'POST /edge/sync HTTP/1.1' 'Host: 127.0.0.1' "Authorization: Bearer $SECRET" "$cl" |
+		    wsprobe raw --port "$HUB_PORT" 2>/dev/null | head -n 1 | grep -qE ' (400|411|501) ' || { echo "$cl"; return 1; }
+	done
+	for cl in 100000000000000000000 18446744073709551617; do
+		head_of 'POST /edge/sync HTTP/1.1' 'Host: 127.0.0.1' "Authorization: Bearer $SECRET" "Content-Length: $cl" |
+		    wsprobe raw --port "$HUB_PORT" 2>/dev/null | head -n 1 | grep -qE ' (400|413) '
+	done
+	head_of 'POST /edge/sync HTTP/1.1' 'Host: 127.0.0.1' "Authorization: Bearer $SECRET" | raw 411
+}
+
+@test "a body that does not come is 408, and nothing is stored" {
+	end_process "$HUB_PID"
+	restart_ewsd --body-timeout 500ms --head-timeout 500ms
+	{ head_of 'POST /edge/command/ack HTTP/1.1' 'Host: 127.0.0.1' "Authorization: Bearer $SECRET" \
+	    'Content-Type: application/json' 'Content-Length: 100'; printf '{"x'; } | raw 408
+}
+
+@test "slowloris: half a head is answered 408 at the deadline; others are quick meanwhile" {
+	end_process "$HUB_PID"
+	restart_ewsd --head-timeout 1s
+	printf 'GET /health HTTP/1.1\r\nHos' | raw 408
+	for i in $(seq 50); do
+		printf 'GET /health HTTP/1.1\r\nHos' | wsprobe raw --port "$HUB_PORT" --timeout 20 >/dev/null 2>&1 3>&- &
+		PIDS+=($!)
+	done
+	run -0 curl -sS -m 1 "$HUB/health"
+}
+
+@test "pipelined requests: the first is answered, the rest is not taken" {
+	body='{"edge_agent_id":"a"}'
+	get=$(head_of 'GET /health HTTP/1.1' 'Host: 127.0.0.1'; echo x)
+	get=${get%x}
+	post=$(head_of 'POST /edge/sync HTTP/1.1' 'Host: 127.0.0.1' "Authorization: Bearer $SECRET" \
+	    'Content-Type: application/json' "Content-Length: ${#body}"; printf '%sx' "$body")
+	post=${post%x}
+	getbody=$(head_of 'GET /health HTTP/1.1' 'Host: 127.0.0.1' 'Content-Length: 10'; echo 0123456789x)
+	getbody=${getbody%x}
+	for mix in "$get$post" "$get$getbody" "$post$post" "$post$get" "$get$get"; do
+		printf '%s' "$mix" | wsprobe raw --port "$HUB_PORT" --timeout 5 >"$D/a" 2>"$D/e" ||
+		    [ $? -eq 5 ]
+		[ "$(grep -c '^HTTP/1.1 ' "$D/a")" -eq 1 ]
+		grep -q '^HTTP/1.1 200' "$D/a"
+		grep -qi '^connection: close' "$D/a"
+	done
+	# and the hub does not spin: its processor time stands still
+	used() { ps -o cputimes= -p "$HUB_PID" | tr -d ' '; }
+	before=$(used)
+	sleep 1.2
+	[ "$(used)" -le $((before + 1)) ]
+	ewsctl ping
+}
+
+@test "connections over the limit get 503; afterwards all is well" {
+	end_process "$HUB_PID"
+	restart_ewsd --max-connections 5
+	for i in 1 2 3 4 5; do
+		edge_ws "a$i" say here hold >"$D/o$i" 3>&- &
+		PIDS+=($!)
+		until_true 10 agent_is "a$i" online
+	done
+	http GET /health
+	[ "$status" = 503 ]
+	ewsctl ping
+	kill "${PIDS[-1]}"
+	until_true 10 agent_is a5 offline
+	http GET /health
+	[ "$status" = 200 ]
+}
+
+@test "a peer that answers no ping is closed with 1011" {
+	end_process "$HUB_PID"
+	restart_ewsd --ping-interval 200ms --silence 600ms --edge-silence 600ms
+	edge_ws a --no-pong recv-close 1011 'keepalive ping timeout'
+	edge_ws a sleep 100 ping expect-pong
+}
+
+@test "a million refusals are a handful of log lines" {
+	for i in $(seq 300); do
+		printf 'nonsense\r\n\r\n'  | wsprobe raw --port "$HUB_PORT" >/dev/null 2>&1 || true
+	done
+	[ "$(wc -l <"$D/ewsd.log")" -lt 150 ]
+}

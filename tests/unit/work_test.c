@@ -1,0 +1,826 @@
+#include "check.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "ewsagent/output.h"
+#include "ewsagent/work.h"
+#include "lib/buf.h"
+#include "lib/json.h"
+#include "lib/mem.h"
+#include "lib/secret.h"
+#include "lib/str.h"
+#include "scratch.h"
+
+/* The link's side of it. */
+struct rig {
+	struct scratch *dir;
+	struct loop *loop;
+	struct work *work;
+	struct work_config config;
+	char state[600], handlers[600];
+	json_t *acks;	/* all that were told */
+	struct buf out[OUTPUT_STREAMS];
+	bool down;	/* the link */
+	bool deaf;	/* the hub acknowledges no output */
+	json_t *to_ack;	/* output frames that the hub has yet to answer */
+	unsigned idle;
+};
+
+static void
+on_ack(void *arg, const json_t *data)
+{
+	struct rig *r = arg;
+
+	json_array_append_new(r->acks, json_deep_copy(data));
+}
+
+static bool
+on_output(void *arg, const json_t *data)
+{
+	struct rig *r = arg;
+	int i = output_stream(js_str(data, "stream"));
+	const json_t *text = js_get(data, "data");
+	static char raw[1 << 16];
+	size_t len = sizeof raw;
+
+	if (r->down)
+		return false;
+	assert_true((uint64_t)js_int(data, "offset", -1) <= r->out[i].len);
+	r->out[i].len = (size_t)js_int(data, "offset", -1);
+	if (text != NULL) {
+		buf_add(&r->out[i], json_string_value(text),
+		    json_string_length(text));
+	} else {
+		assert_true(
+		    str_unb64(raw, sizeof raw, js_str(data, "data64"), &len));
+		buf_add(&r->out[i], raw, len);
+	}
+	json_array_append_new(r->to_ack,
+	    json_pack("{s:O,s:O,s:I}", "command_id",
+		json_object_get(data, "command_id"), "stream",
+		json_object_get(data, "stream"), "offset",
+		(json_int_t)r->out[i].len));
+	return true;
+}
+
+static void
+on_idle(void *arg)
+{
+	struct rig *r = arg;
+
+	r->idle++;
+}
+
+static const struct work_events events = { on_ack, on_output, on_idle };
+
+static void
+start(struct rig *r)
+{
+	struct err err = ERR_INIT;
+
+	r->work = work_new(&r->config, &err);
+	if (r->work == NULL)
+		fail_msg("%s", err.text);
+}
+
+static void
+restart(struct rig *r)
+{
+	work_free(r->work);
+	json_array_clear(r->acks);
+	start(r);
+	work_resend(r->work);
+}
+
+static void
+open_rig(struct rig *r, struct scratch *dir)
+{
+	memset(r, 0, sizeof *r);
+	r->dir = dir;
+	snprintf(r->state, sizeof r->state, "%s/state", dir->dir);
+	snprintf(r->handlers, sizeof r->handlers, "%s/handlers", dir->dir);
+	assert_int_equal(mkdir(r->handlers, 0755), 0);
+	r->loop = loop_new();
+	r->acks = json_array();
+	r->to_ack = json_array();
+	buf_init(&r->out[0], 64 << 20);
+	buf_init(&r->out[1], 64 << 20);
+	r->config = (struct work_config){ .loop = r->loop,
+		.clock = &clock_system,
+		.state_dir = r->state,
+		.handlers = r->handlers,
+		.agent_id = "edge 1",
+		.hub_url = "wss://me:secret@hub.example:1/edge?token=x",
+		.path = "/usr/bin:/bin",
+		.concurrency = 4,
+		.queue_max = 1000,
+		.deadline_ms = 3600000,
+		.grace_ms = 1000,
+		.output_max = 1 << 30,
+		.spool_max = 1 << 30,
+		.output_chunk = 32768,
+		.output_window = 262144,
+		.ledger_keep_ms = 86400000,
+		.ledger_keep = 1000,
+		.events = &events,
+		.arg = r };
+}
+
+static void
+close_rig(struct rig *r)
+{
+	work_free(r->work);
+	loop_free(r->loop);
+	json_decref(r->acks);
+	json_decref(r->to_ack);
+	buf_fini(&r->out[0]);
+	buf_fini(&r->out[1]);
+}
+
+static void
+handler(struct rig *r, const char *name, const char *body)
+{
+	char *text = mem_printf("#!/bin/sh\ndir='%s'\n%s\n", r->dir->dir, body);
+	char file[80];
+
+	snprintf(file, sizeof file, "handlers/%s", name);
+	scratch_write(r->dir, file, text, strlen(text), 0755);
+	free(text);
+}
+
+static const char mark[] = "echo \"$EWS_COMMAND_ID\" >> $dir/log";
+/* Runs until the test makes the file 'go'. */
+static const char hold[] = "echo \"$EWS_COMMAND_ID\" >> $dir/log\n"
+			   "while [ ! -e $dir/go ]; do sleep 0.02; done";
+
+static void
+let_go(struct rig *r)
+{
+	scratch_write(r->dir, "go", "", 0, 0600);
+}
+
+static char *
+read_log(struct rig *r)
+{
+	static char text[65536];
+	int fd = open(scratch_path(r->dir, "log"), O_RDONLY);
+	ssize_t n = fd == -1 ? 0 : read(fd, text, sizeof text - 1);
+
+	if (fd != -1)
+		close(fd);
+	text[n] = '\0';
+	return text;
+}
+
+static void
+take(struct rig *r, const char *id, const char *type, const char *more,
+    bool v1)
+{
+	char *text = mem_printf("{\"command_id\":\"%s\",\"command_type\":\"%s\""
+				"%s%s}",
+	    id, type, more[0] != '\0' ? "," : "", more);
+	json_t *data = js_read_object(text, strlen(text), NULL);
+
+	assert_non_null(data);
+	work_take(r->work, data, v1);
+	json_decref(data);
+	free(text);
+}
+
+static void
+acknowledge(struct rig *r)
+{
+	json_t *frames = r->to_ack, *f;
+	size_t i;
+
+	if (r->deaf || json_array_size(frames) == 0)
+		return;
+	r->to_ack = json_array();
+	json_array_foreach(frames, i, f)
+		work_output_acked(r->work, js_str(f, "command_id"),
+		    js_str(f, "stream"), js_int(f, "offset", 0), false);
+	json_decref(frames);
+}
+
+static void
+turn(struct rig *r)
+{
+	uv_run(loop_uv(r->loop), UV_RUN_ONCE);
+	acknowledge(r);
+}
+
+static size_t
+count(struct rig *r, const char *id, const char *status)
+{
+	size_t i, n = 0;
+	json_t *ack;
+
+	json_array_foreach(r->acks, i, ack)
+		n += str_eq(js_str(ack, "command_id"), id) &&
+		    str_eq(js_str(ack, "status"), status);
+	return n;
+}
+
+/* Turns the loop until this was told; lent. */
+static json_t *
+told(struct rig *r, const char *id, const char *status)
+{
+	json_t *ack;
+	size_t i;
+
+	while (count(r, id, status) == 0)
+		turn(r);
+	json_array_foreach(r->acks, i, ack) {
+		if (str_eq(js_str(ack, "command_id"), id) &&
+		    str_eq(js_str(ack, "status"), status))
+			return ack;
+	}
+	return NULL;
+}
+
+static int64_t
+number(struct rig *r, const char *what)
+{
+	json_t *status = work_status(r->work);
+	json_t *value = json_object_get(status, what);
+	int64_t n = json_is_array(value) ? (int64_t)json_array_size(value)
+					 : json_integer_value(value);
+
+	json_decref(status);
+	return n;
+}
+
+static void
+a_command_runs_and_its_end_is_told(void **state)
+{
+	char hex[65];
+	struct rig r;
+	json_t *ack;
+
+	open_rig(&r, *state);
+	handler(&r, "echo.sh",
+	    "cat; printf ' %s' \"$@\"; echo talk >&2; env > $dir/log; pwd");
+	start(&r);
+	take(&r, "c1", "echo.sh",
+	    "\"payload\":{\"b\":1,\"a\":[\"x y\"]},\"argv\":[\"-n\",\"$(id)\"],"
+	    "\"deadline\":9000,\"priority\":\"immediate\"",
+	    true);
+	ack = told(&r, "c1", "completed");
+	assert_int_equal(count(&r, "c1", "executing"), 1);
+	assert_int_equal(count(&r, "c1", "received"), 0);
+	assert_int_equal(js_int(ack, "exit_code", -1), 0);
+	assert_true(js_int(ack, "duration_ms", -1) >= 0);
+	assert_non_null(js_str(ack, "completed_at"));
+	assert_null(js_get(ack, "reason"));
+	assert_null(js_get(ack, "error"));
+	assert_true(str_starts(js_str(js_get(ack, "tail"), "stdout"),
+	    "{\"b\":1,\"a\":[\"x y\"]} -n $(id)/"));
+	assert_true(str_ends(js_str(js_get(ack, "tail"), "stdout"),
+	    "/state/run\n"));
+	assert_string_equal(js_str(js_get(ack, "tail"), "stderr"), "talk\n");
+	secret_sha256_hex(hex, "talk\n", 5);
+	assert_string_equal(js_str(ack, "stderr_sha256"), hex);
+	assert_int_equal(js_int(ack, "stderr_bytes", -1), 5);
+	assert_non_null(strstr(read_log(&r), "EWS_COMMAND_ID=c1\n"));
+	assert_non_null(strstr(read_log(&r), "EWS_COMMAND_TYPE=echo.sh\n"));
+	assert_non_null(strstr(read_log(&r), "EWS_AGENT_ID=edge 1\n"));
+	assert_non_null(strstr(read_log(&r), "EWS_PRIORITY=immediate\n"));
+	assert_non_null(strstr(read_log(&r), "EWS_DEADLINE_MS=9000\n"));
+	assert_non_null(
+	    strstr(read_log(&r), "EWS_HUB=wss://hub.example:1/edge\n"));
+	assert_null(strstr(read_log(&r), "secret"));
+	work_confirmed(r.work, "c1");
+	assert_int_equal(work_unconfirmed(r.work), 0);
+	close_rig(&r);
+}
+
+static void
+what_went_wrong_is_said(void **state)
+{
+	static const struct {
+		const char *type, *more, *reason, *error;
+		int code, signal;
+	} cases[] = {
+		{ "three", "", NULL, "exit status 3: the last line", 3, -1 },
+		{ "self", "", NULL, "killed by signal 15", -1, 15 },
+		{ "none", "", "no_handler",
+		    "handler none: there is none of this name", -1, -1 },
+		{ "Three", "", "no_handler", "Three is no name for a handler",
+		    -1, -1 },
+		{ "../three", "", "no_handler",
+		    "../three is no name for a handler", -1, -1 },
+		{ "", "", "no_handler", " is no name for a handler", -1, -1 },
+		{ "weak", "", "not_allowed",
+		    "handler weak is writable by others", -1, -1 },
+		{ "three", "\"argv\":[1]", "start_failed",
+		    "argv[0] is no string without NUL", -1, -1 },
+		{ "three", "\"deadline\":0", "start_failed", NULL, -1, -1 },
+		{ "hang", "\"deadline\":200", "timeout", NULL, -1, 15 },
+		{ "noshell", "", "start_failed", NULL, -1, -1 },
+	};
+	struct rig r;
+	size_t i;
+
+	open_rig(&r, *state);
+	handler(&r, "three", "echo first >&2; echo 'the last line' >&2; exit 3");
+	handler(&r, "self", "kill $$");
+	handler(&r, "weak", "exit 0");
+	handler(&r, "hang", "sleep 100");
+	scratch_write(r.dir, "handlers/noshell", "exit 0\n", 7, 0755);
+	assert_int_equal(chmod(scratch_path(r.dir, "handlers/weak"), 0777), 0);
+	start(&r);
+	for (i = 0; i < N_OF(cases); i++) {
+		const char *reason;
+		char id[16];
+		json_t *ack;
+
+		snprintf(id, sizeof id, "c%zu", i);
+		take(&r, id, cases[i].type, cases[i].more, true);
+		ack = told(&r, id, "failed");
+		reason = js_str(ack, "reason");
+		assert_true(str_eq(reason, cases[i].reason));
+		if (cases[i].error != NULL)
+			assert_string_equal(js_str(ack, "error"),
+			    cases[i].error);
+		assert_true(strlen(js_str(ack, "error")) > 0);
+		assert_int_equal(js_int(ack, "exit_code", -1), cases[i].code);
+		assert_int_equal(js_int(ack, "signal", -1), cases[i].signal);
+		work_confirmed(r.work, id);
+	}
+	close_rig(&r);
+}
+
+static void
+an_old_hub_is_told_what_it_understands(void **state)
+{
+	struct rig r;
+	json_t *ack;
+	int n;
+
+	open_rig(&r, *state);
+	handler(&r, "three", "echo x; exit 3");
+	handler(&r, "fine", "exit 0");
+	start(&r);
+	for (n = 0; n < 2; n++) {	/* also after a restart */
+		take(&r, "a", "three", "\"stream\":true", false);
+		take(&r, "b", "fine", "", false);
+		ack = told(&r, "a", "failed");
+		assert_int_equal(json_object_size(ack), 4);
+		assert_string_equal(js_str(ack, "error"), "exit status 3");
+		assert_non_null(js_str(ack, "completed_at"));
+		ack = told(&r, "b", "completed");
+		assert_int_equal(json_object_size(ack), 3);
+		assert_non_null(js_str(ack, "completed_at"));
+		assert_int_equal(count(&r, "a", "executing"), 0);
+		assert_int_equal(r.out[0].len, 0);
+		while (n == 0 && json_array_size(r.acks) < 2)
+			turn(&r);
+		if (n == 0)
+			restart(&r);
+	}
+	close_rig(&r);
+}
+
+static void
+a_repeat_is_answered_and_not_run(void **state)
+{
+	struct rig r;
+
+	open_rig(&r, *state);
+	handler(&r, "hold", hold);
+	start(&r);
+	take(&r, "c1", "hold", "", true);
+	take(&r, "c1", "hold", "", true);	/* while it is being entered */
+	told(&r, "c1", "executing");
+	take(&r, "c1", "hold", "", true);
+	assert_int_equal(count(&r, "c1", "executing"), 2);
+	let_go(&r);
+	told(&r, "c1", "completed");
+	take(&r, "c1", "hold", "", true);
+	assert_int_equal(count(&r, "c1", "completed"), 2);
+	work_confirmed(r.work, "c1");
+	work_confirmed(r.work, "c1");
+	take(&r, "c1", "hold", "", true);
+	while (count(&r, "c1", "completed") < 3)	/* from memory or disk */
+		turn(&r);
+	restart(&r);
+	assert_int_equal(json_array_size(r.acks), 0);
+	take(&r, "c1", "hold", "", true);
+	told(&r, "c1", "completed");
+	assert_string_equal(read_log(&r), "c1\n");
+	assert_int_equal(number(&r, "queued"), 0);
+	close_rig(&r);
+}
+
+static void
+urgent_goes_first_and_equals_keep_their_order(void **state)
+{
+	static const char *const words[] = { "low", "normal", "high",
+		"immediate", "deferred", "whatever" };
+	static const char want[] = "c0\nc4\nc10\nc3\nc9\nc2\nc6\nc8\nc12\n"
+				   "c1\nc5\nc7\nc11\n";
+	char id[16], more[64];
+	struct rig r;
+	int i;
+
+	open_rig(&r, *state);
+	r.config.concurrency = 1;
+	handler(&r, "hold", hold);
+	start(&r);
+	take(&r, "c0", "hold", "", true);
+	told(&r, "c0", "executing");
+	for (i = 1; i <= 12; i++) {
+		snprintf(id, sizeof id, "c%d", i);
+		snprintf(more, sizeof more, "\"priority\":\"%s\"",
+		    words[(i - 1) % 6]);
+		take(&r, id, "hold", more, true);
+	}
+	told(&r, "c12", "received");
+	assert_int_equal(number(&r, "running"), 1);
+	assert_int_equal(number(&r, "queued"), 12);
+	let_go(&r);
+	told(&r, "c11", "completed");
+	assert_string_equal(read_log(&r), want);
+	close_rig(&r);
+}
+
+static void
+no_more_run_at_a_time_than_allowed(void **state)
+{
+	char id[16];
+	struct rig r;
+	int i;
+
+	open_rig(&r, *state);
+	r.config.concurrency = 3;
+	handler(&r, "hold", hold);
+	start(&r);
+	for (i = 0; i < 20; i++) {
+		snprintf(id, sizeof id, "c%d", i);
+		take(&r, id, "hold", "", true);
+	}
+	told(&r, "c19", "received");
+	told(&r, "c2", "executing");
+	assert_int_equal(number(&r, "running"), 3);
+	assert_int_equal(number(&r, "queued"), 17);
+	let_go(&r);
+	for (i = 0; i < 20; i++) {
+		snprintf(id, sizeof id, "c%d", i);
+		told(&r, id, "completed");
+		assert_true(number(&r, "running") <= 3);
+	}
+	assert_int_equal(work_unconfirmed(r.work), 20);
+	close_rig(&r);
+}
+
+static void
+a_full_queue_refuses_and_remembers_nothing(void **state)
+{
+	struct rig r;
+	json_t *ack;
+
+	open_rig(&r, *state);
+	r.config.concurrency = 1;
+	r.config.queue_max = 2;
+	handler(&r, "hold", hold);
+	start(&r);
+	take(&r, "a", "hold", "", true);
+	told(&r, "a", "executing");
+	take(&r, "b", "hold", "", true);
+	take(&r, "c", "hold", "", true);
+	take(&r, "d", "hold", "", true);
+	ack = told(&r, "d", "failed");
+	assert_string_equal(js_str(ack, "reason"), "queue_full");
+	let_go(&r);
+	told(&r, "c", "completed");
+	work_confirmed(r.work, "a");
+	work_confirmed(r.work, "b");
+	work_confirmed(r.work, "c");
+	take(&r, "d", "hold", "", true);
+	told(&r, "d", "completed");
+	assert_string_equal(read_log(&r), "a\nb\nc\nd\n");
+	close_rig(&r);
+}
+
+static void
+cancelled_before_it_ran_it_never_runs(void **state)
+{
+	struct rig r;
+	json_t *ack;
+
+	open_rig(&r, *state);
+	r.config.concurrency = 1;
+	handler(&r, "hold", hold);
+	start(&r);
+	take(&r, "a", "hold", "", true);
+	told(&r, "a", "executing");
+	take(&r, "b", "hold", "", true);
+	take(&r, "c", "hold", "", true);
+	told(&r, "b", "received");
+	work_cancel(r.work, "b", 15, 5000);
+	take(&r, "d", "hold", "", true);
+	work_cancel(r.work, "d", 15, 5000);	/* on its way to the disk */
+	ack = told(&r, "b", "failed");
+	assert_string_equal(js_str(ack, "reason"), "cancelled");
+	let_go(&r);
+	told(&r, "c", "completed");
+	ack = told(&r, "d", "failed");
+	assert_string_equal(js_str(ack, "reason"), "cancelled");
+	assert_string_equal(read_log(&r), "a\nc\n");
+	work_cancel(r.work, "nobody", 15, 5000);
+	work_cancel(r.work, "b", 15, 5000);
+	assert_int_equal(count(&r, "b", "failed"), 2);
+	close_rig(&r);
+}
+
+static void
+cancelled_while_it_runs_it_is_ended(void **state)
+{
+	struct rig r;
+	json_t *ack;
+
+	open_rig(&r, *state);
+	handler(&r, "hold", hold);
+	handler(&r, "stubborn", "trap '' TERM; echo up; sleep 100");
+	start(&r);
+	take(&r, "a", "hold", "", true);
+	take(&r, "b", "stubborn", "\"stream\":true", true);
+	told(&r, "a", "executing");
+	while (r.out[0].len < 3)
+		turn(&r);
+	work_cancel(r.work, "a", SIGINT, 60000);
+	work_cancel(r.work, "b", SIGTERM, 50);
+	ack = told(&r, "a", "failed");
+	assert_string_equal(js_str(ack, "reason"), "cancelled");
+	assert_int_equal(js_int(ack, "signal", 0), SIGINT);
+	ack = told(&r, "b", "failed");
+	assert_string_equal(js_str(ack, "reason"), "cancelled");
+	assert_int_equal(js_int(ack, "signal", 0), SIGKILL);
+	close_rig(&r);
+}
+
+static void
+after_a_crash_nothing_runs_twice_and_nothing_is_lost(void **state)
+{
+	struct rig r;
+	json_t *ack;
+
+	open_rig(&r, *state);
+	r.config.concurrency = 1;
+	handler(&r, "mark", mark);
+	handler(&r, "hold", hold);
+	start(&r);
+	take(&r, "a", "mark", "", true);
+	told(&r, "a", "completed");
+	take(&r, "b", "hold", "", true);
+	told(&r, "b", "executing");
+	take(&r, "c", "mark", "", true);
+	take(&r, "d", "mark", "\"priority\":\"high\"", true);
+	told(&r, "d", "received");
+	while (strstr(read_log(&r), "b\n") == NULL)
+		turn(&r);
+	let_go(&r);
+	restart(&r);
+	assert_int_equal(count(&r, "a", "completed"), 1);
+	ack = told(&r, "b", "failed");
+	assert_string_equal(js_str(ack, "reason"), "interrupted");
+	told(&r, "c", "completed");
+	assert_string_equal(read_log(&r), "a\nb\nd\nc\n");
+	work_confirmed(r.work, "a");
+	work_confirmed(r.work, "b");
+	work_confirmed(r.work, "c");
+	work_confirmed(r.work, "d");
+	restart(&r);
+	assert_int_equal(json_array_size(r.acks), 0);
+	assert_int_equal(work_unconfirmed(r.work), 0);
+	close_rig(&r);
+}
+
+static void
+ends_are_told_again_in_order_until_confirmed(void **state)
+{
+	struct rig r;
+
+	open_rig(&r, *state);
+	r.config.concurrency = 1;
+	handler(&r, "mark", mark);
+	start(&r);
+	take(&r, "a", "mark", "", true);
+	take(&r, "b", "mark", "", true);
+	take(&r, "c", "mark", "", true);
+	told(&r, "c", "completed");
+	work_confirmed(r.work, "b");
+	json_array_clear(r.acks);
+	work_resend(r.work);
+	assert_int_equal(json_array_size(r.acks), 2);
+	assert_string_equal(js_str(json_array_get(r.acks, 0), "command_id"),
+	    "a");
+	assert_string_equal(js_str(json_array_get(r.acks, 1), "command_id"),
+	    "c");
+	close_rig(&r);
+}
+
+static void
+stopping_interrupts_what_runs_and_keeps_what_waits(void **state)
+{
+	struct rig r;
+	json_t *ack;
+
+	open_rig(&r, *state);
+	r.config.concurrency = 1;
+	handler(&r, "hold", hold);
+	start(&r);
+	take(&r, "a", "hold", "", true);
+	take(&r, "b", "hold", "", true);
+	told(&r, "a", "executing");
+	told(&r, "b", "received");
+	work_stop(r.work);
+	take(&r, "c", "hold", "", true);	/* stays with the hub */
+	while (r.idle == 0)
+		turn(&r);
+	ack = told(&r, "a", "failed");
+	assert_string_equal(js_str(ack, "reason"), "interrupted");
+	assert_int_equal(js_int(ack, "signal", 0), SIGTERM);
+	let_go(&r);
+	restart(&r);
+	told(&r, "b", "completed");
+	assert_int_equal(r.idle, 1);
+	assert_int_equal(count(&r, "c", "completed"), 0);
+	close_rig(&r);
+}
+
+static void
+output_flows_while_it_runs_and_after_a_lost_link(void **state)
+{
+	char hex[65];
+	struct rig r;
+	json_t *ack;
+	size_t got;
+
+	open_rig(&r, *state);
+	handler(&r, "talk",
+	    "echo begin; while [ ! -e $dir/go ]; do sleep 0.02; done\n"
+	    "head -c 2000000 /dev/zero & seq 300000 >&2; wait; echo end");
+	start(&r);
+	take(&r, "a", "talk", "\"stream\":true", true);
+	while (r.out[0].len < 6)	/* it has not ended: live */
+		turn(&r);
+	assert_int_equal(count(&r, "a", "completed"), 0);
+	let_go(&r);
+	while (r.out[1].len < 500000)
+		turn(&r);
+	r.down = true;
+	ack = told(&r, "a", "completed");	/* nobody read, and it ended */
+	work_confirmed(r.work, "a");
+	got = r.out[0].len;
+	assert_int_equal(js_int(ack, "stdout_bytes", 0), 2000010);
+	assert_true(number(&r, "spool_bytes") > 0);
+	r.down = false;
+	r.out[0].len = got;
+	work_resend(r.work);
+	while (number(&r, "spool_bytes") > 0)
+		acknowledge(&r);
+	assert_int_equal(r.out[0].len, 2000010);
+	secret_sha256_hex(hex, r.out[0].bytes, r.out[0].len);
+	assert_string_equal(js_str(ack, "stdout_sha256"), hex);
+	assert_int_equal(js_int(ack, "stderr_bytes", 0), r.out[1].len);
+	secret_sha256_hex(hex, r.out[1].bytes, r.out[1].len);
+	assert_string_equal(js_str(ack, "stderr_sha256"), hex);
+	close_rig(&r);
+}
+
+static void
+output_that_nobody_takes_is_cut_and_counted(void **state)
+{
+	struct rig r;
+	json_t *ack;
+
+	open_rig(&r, *state);
+	r.config.output_max = 1000000;
+	r.deaf = true;
+	handler(&r, "flood", "head -c 20000000 /dev/zero; exit 5");
+	start(&r);
+	take(&r, "a", "flood", "\"stream\":true", true);
+	ack = told(&r, "a", "failed");
+	assert_int_equal(js_int(ack, "stdout_bytes", 0), 20000000);
+	assert_int_equal(js_int(ack, "exit_code", 0), 5);
+	assert_true(js_bool(ack, "truncated", false));
+	assert_int_equal(number(&r, "spool_bytes"), 1000000);
+	assert_int_equal(r.out[0].len, 262144);	/* the window */
+	work_output_acked(r.work, "a", "stdout", 0, true);
+	assert_int_equal(number(&r, "spool_bytes"), 0);
+	close_rig(&r);
+}
+
+static void
+the_tail_is_always_text(void **state)
+{
+	struct rig r;
+	json_t *ack;
+	const char *tail;
+
+	open_rig(&r, *state);
+	handler(&r, "binary",
+	    "head -c 3000 /dev/urandom; printf 'a\\000b\\377c\\303'");
+	start(&r);
+	take(&r, "a", "binary", "", true);
+	ack = told(&r, "a", "completed");
+	tail = js_str(js_get(ack, "tail"), "stdout");
+	assert_true(strlen(tail) <= 1024 && strlen(tail) > 1000);
+	assert_true(str_ends(tail,
+	    "a\xef\xbf\xbd"
+	    "b\xef\xbf\xbd"
+	    "c\xef\xbf\xbd"));
+	close_rig(&r);
+}
+
+/* First none is left for the handlers directory, then two for the pipes. */
+static void
+a_shortage_delays_and_loses_nothing(void **state)
+{
+	struct rlimit before, low;
+	struct rig r;
+	int fd, left;
+
+	open_rig(&r, *state);
+	handler(&r, "mark", mark);
+	start(&r);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (left = 0; left <= 2; left += 2) {
+		const char *id = left == 0 ? "a" : "b";
+
+		take(&r, id, "mark", "", true);
+		fd = dup(0);	/* the lowest that is free */
+		close(fd);
+		low = before;
+		low.rlim_cur = (rlim_t)(fd + left);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		while (number(&r, "waiting") == 0)
+			turn(&r);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		told(&r, id, "completed");
+		assert_int_equal(number(&r, "waiting"), 0);
+	}
+	assert_string_equal(read_log(&r), "a\nb\n");
+	close_rig(&r);
+}
+
+static void
+nonsense_is_ignored(void **state)
+{
+	static const char *const cases[] = { "{}", "{\"command_id\":\"\"}",
+		"{\"command_id\":7,\"command_type\":\"mark\"}",
+		"{\"command_id\":\"a/b\",\"command_type\":\"mark\"}" };
+	struct rig r;
+	size_t i;
+
+	open_rig(&r, *state);
+	handler(&r, "mark", mark);
+	start(&r);
+	for (i = 0; i < N_OF(cases); i++) {
+		json_t *data =
+		    js_read_object(cases[i], strlen(cases[i]), NULL);
+
+		work_take(r.work, data, true);
+		json_decref(data);
+	}
+	work_confirmed(r.work, "x");
+	work_output_acked(r.work, "x", "stdout", 5, true);
+	take(&r, "a", "mark", "", true);
+	told(&r, "a", "completed");
+	work_output_acked(r.work, "a", "stdin", -5, false);
+	assert_string_equal(read_log(&r), "a\n");
+	assert_int_equal(count(&r, "a", "completed"), 1);
+	close_rig(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCRATCH_TEST(a_command_runs_and_its_end_is_told),
+		SCRATCH_TEST(what_went_wrong_is_said),
+		SCRATCH_TEST(an_old_hub_is_told_what_it_understands),
+		SCRATCH_TEST(a_repeat_is_answered_and_not_run),
+		SCRATCH_TEST(urgent_goes_first_and_equals_keep_their_order),
+		SCRATCH_TEST(no_more_run_at_a_time_than_allowed),
+		SCRATCH_TEST(a_full_queue_refuses_and_remembers_nothing),
+		SCRATCH_TEST(cancelled_before_it_ran_it_never_runs),
+		SCRATCH_TEST(cancelled_while_it_runs_it_is_ended),
+		SCRATCH_TEST(
+		    after_a_crash_nothing_runs_twice_and_nothing_is_lost),
+		SCRATCH_TEST(ends_are_told_again_in_order_until_confirmed),
+		SCRATCH_TEST(
+		    stopping_interrupts_what_runs_and_keeps_what_waits),
+		SCRATCH_TEST(output_flows_while_it_runs_and_after_a_lost_link),
+		SCRATCH_TEST(output_that_nobody_takes_is_cut_and_counted),
+		SCRATCH_TEST(the_tail_is_always_text),
+		SCRATCH_TEST(a_shortage_delays_and_loses_nothing),
+		SCRATCH_TEST(nonsense_is_ignored),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return RUN_TESTS(tests);
+}
