@@ -39,8 +39,10 @@ EWSD_SRC = \
 	src/ewsd/dialect/ctl_cancel.c src/ewsd/dialect/ctl_conn.c \
 	src/ewsd/dialect/ctl_read.c src/ewsd/dialect/ctl_send.c \
 	src/ewsd/dialect/edge.c src/ewsd/dialect/edge_ack.c \
-	src/ewsd/dialect/edge_admin.c src/ewsd/dialect/edge_http.c \
+	src/ewsd/dialect/edge_admin.c src/ewsd/dialect/edge_answer.c \
+	src/ewsd/dialect/edge_http.c \
 	src/ewsd/dialect/edge_in.c src/ewsd/dialect/edge_out.c \
+	src/ewsd/dialect/edge_output.c \
 	src/ewsd/dialect/edge_schedule.c src/ewsd/dialect/edge_sync.c \
 	src/ewsd/dialect/hub_calls.c src/ewsd/door/door_admit.c \
 	src/ewsd/door/door_http.c src/ewsd/door/door_net.c \
@@ -53,7 +55,8 @@ CORE_SRC = \
 	src/ewsd/core/client.c src/ewsd/core/command.c \
 	src/ewsd/core/command_end.c src/ewsd/core/command_json.c \
 	src/ewsd/core/command_submit.c src/ewsd/core/core.c \
-	src/ewsd/core/flap.c src/ewsd/core/link.c src/ewsd/core/output.c \
+	src/ewsd/core/flap.c src/ewsd/core/link.c \
+	src/ewsd/core/link_send.c src/ewsd/core/output.c \
 	src/ewsd/core/queue.c src/ewsd/core/rate.c src/ewsd/core/stats.c
 STORE_SRC = \
 	src/ewsd/store/store_keep.c src/ewsd/store/store_read.c \
@@ -80,8 +83,9 @@ EWSCTL_SRC = \
 	src/ewsctl/main.c src/ewsctl/output_json.c src/ewsctl/output_text.c
 
 UNIT = \
-	backoff buf clock conf ctl err hash id json line log path secret str unix \
-	db db_disk db_file frame gate hub_url ledger linkplan outbox outq store store_disk handlers run spool work jsock ws
+	agents auth backoff buf clock command conf ctl err hash edge id json line log path secret str unix \
+	db db_disk db_file frame gate hub_url ledger linkplan outbox outq store store_disk handlers run spool work jsock ws \
+	http ws_client ws_frames ws_tls
 
 PROGRAMS = ewsd ewsagent ewsctl
 TOOLS = wsprobe wsproxy sockline
@@ -149,6 +153,7 @@ $B/liblib.a: $(call obj,$(LIB_SRC))
 $B/libdb.a: $(call obj,$(DB_SRC))
 $B/libnet.a: $(call obj,$(NET_SRC))
 $B/libcore.a: $(call obj,$(CORE_SRC))
+$B/libhub.a: $(call obj,$(filter-out %/main.c,$(EWSD_SRC)))
 $B/libstore.a: $(call obj,$(STORE_SRC))
 $B/libwork.a: $(call obj,$(WORK_SRC))
 $B/libagent.a: $(call obj,$(filter-out %/main.c,$(EWSAGENT_SRC)))
@@ -166,7 +171,7 @@ $B/ewsctl: $(call obj,$(EWSCTL_SRC)) $B/liblib.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $(LDBASE) -o $@ $^ $(LIBS_BASE)
 
 $B/unit/%_test: $B/tests/unit/%_test.o $B/libagent.a $B/libwork.a \
-    $B/libstore.a $B/libdb.a $B/libnet.a $B/liblib.a
+    $B/libhub.a $B/libcore.a $B/libstore.a $B/libdb.a $B/libnet.a $B/liblib.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(LDBASE) -o $@ $^ $(LIBS_UNIT) $(LIBS_NET)
 

@@ -39,9 +39,9 @@ is() {
 
 @test "no or wrong credentials are refused on every route that needs them" {
 	ewsd --describe routes | while read -r method path auth _; do
-		case $auth in open | none | token | - | '') continue ;; esac
-		[[ $method =~ ^[A-Z]+$ ]] || continue
-		p=${path//\{*\}/x}
+		# the upgrade has tests of its own; register's token is in its body
+		[ "$method" != WS ] && [ "$auth" != open ] && [ "$auth" != body ] || continue
+		p=${path//\{\}/x}
 		for header in 'X-None: 1' 'Authorization: Bearer wrong' \
 		    'Authorization: Basic x' 'X-Admin-Key: wrong' 'X-Admin-Key:'; do
 			got=$(curl -sS -m 10 -o /dev/null -w '%{http_code}' -X "$method" \
@@ -114,7 +114,8 @@ is() {
 }
 
 @test "schedule: pushed when connected, queued when not, refused when wrong" {
-	good='{"user_phone":"+13105550100","thread_id":"+1310","message_text":"Hello!","send_at":"2030-11-05T20:30:00Z","is_group":false}'
+	at=$(jq -rn 'now + 86400 | todate')
+	good='{"user_phone":"+13105550100","thread_id":"+1310","message_text":"Hello!","send_at":"'$at'","is_group":false}'
 	admin POST /edge/command/schedule -d "$good"
 	[ "$status" = 200 ]
 	is '.status == "scheduled" and .delivered_via_websocket == false and .delivery_method == "http"'
@@ -131,7 +132,7 @@ is() {
 	admin POST /edge/command/schedule -d '{"user_phone":"+13105550100"}'
 	[ "$status" = 422 ]
 	is '.detail[0].loc[0] == "body"'
-	admin POST /edge/command/schedule -d "${good/2030-11-05T20:30:00Z/soon}"
+	admin POST /edge/command/schedule -d "${good/$at/soon}"
 	[ "$status" = 422 ]
 }
 
@@ -180,7 +181,7 @@ is() {
 
 @test "bodies: too large, not JSON, wrong type, wrong charset" {
 	head -c 300000 /dev/zero | tr '\0' x >"$D/big"
-	edge_http POST /edge/sync --data-binary @"$D/big"
+	edge_http POST /edge/command/ack --data-binary @"$D/big"
 	[ "$status" = 413 ]
 	edge_http POST /edge/sync -d 'nonsense'
 	[ "$status" = 400 ] || [ "$status" = 422 ]

@@ -132,9 +132,9 @@ code() {
 		until_true 10 grep -q pong "$D/o$i"
 	done
 	run -75 ewsctl ping
-	exec 21>&-
+	end_process "${PIDS[-1]}"
 	until_true 10 ewsctl ping
-	exec 22>&- 23>&-
+	exec 21>&- 22>&- 23>&-
 }
 
 @test "two hubs on one state directory: the second refuses" {

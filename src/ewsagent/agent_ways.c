@@ -213,7 +213,8 @@ on_retry(void *arg, int64_t after_ms)
 {
 	struct agent *a = arg;
 
-	link_come_back(a->link, after_ms);
+	if (after_ms >= 0)
+		link_come_back(a->link, after_ms);
 }
 
 const struct intake_events agent_intake_events = {

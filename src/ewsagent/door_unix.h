@@ -1,5 +1,5 @@
 /*
- * door_unix - the agent's own control socket (DESIGN 7; WIRE B)
+ * door_unix - the agent's own control socket (DESIGN 7)
  *
  * JSON lines: status, ping, ops. Also answers in the shape of JSON-RPC 2.0
  * to who asks in it.

@@ -19,9 +19,9 @@
 enum { EXEC_ENV_MAX = 16 };
 
 struct exec {
-	char **argv;	/* NULL at its end */
+	char **argv; /* NULL at its end */
 	char *env[EXEC_ENV_MAX + 1];
-	char *input;	/* the owner may take it */
+	char *input; /* the owner may take it */
 };
 
 /* False when memory is out or the job's text is not readable. exec_fini

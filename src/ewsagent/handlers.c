@@ -105,8 +105,8 @@ open_dir(const char *dir, enum handler_verdict *verdict, struct err *err)
 	if (why == NULL)
 		return fd;
 	*verdict = HANDLER_REFUSED;
-	err_set(err, EXIT_DENIED, "denied", "handlers directory %s %s", dir,
-	    why);
+	err_set(
+	    err, EXIT_DENIED, "denied", "handlers directory %s %s", dir, why);
 	close(fd);
 	return -1;
 }
@@ -133,8 +133,8 @@ judge(int dir, const char *name, struct err *err)
 }
 
 enum handler_verdict
-handlers_find(const char *dir, const char *type, char path[PATH_SIZE],
-    struct err *err)
+handlers_find(
+    const char *dir, const char *type, char path[PATH_SIZE], struct err *err)
 {
 	enum handler_verdict verdict;
 	int fd;

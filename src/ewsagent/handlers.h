@@ -17,9 +17,9 @@
 
 enum handler_verdict {
 	HANDLER_OK,
-	HANDLER_NONE,	/* there is none of that name: no_handler */
-	HANDLER_REFUSED,	/* there is one, and it may not run: not_allowed */
-	HANDLER_LATER	/* too few descriptors to tell: ask again */
+	HANDLER_NONE, /* there is none of that name: no_handler */
+	HANDLER_REFUSED, /* there is one, and it may not run: not_allowed */
+	HANDLER_LATER /* too few descriptors to tell: ask again */
 };
 
 /* The absolute path of the directory, links resolved; one that is absent
@@ -27,8 +27,8 @@ enum handler_verdict {
 bool handlers_dir(char out[PATH_SIZE], const char *dir, struct err *);
 
 /* Fills 'path' if HANDLER_OK, else 'err' has the sentence. */
-enum handler_verdict handlers_find(const char *dir, const char *type,
-    char path[PATH_SIZE], struct err *);
+enum handler_verdict handlers_find(
+    const char *dir, const char *type, char path[PATH_SIZE], struct err *);
 
 /* The names that may run, sorted; gives an array of strings, at most
  * HANDLERS_LIST_MAX. */

@@ -78,7 +78,7 @@ ours(struct intake *in, const char *type, const json_t *data)
 	else if (str_eq(type, "cancel"))
 		cancel(in, data);
 	else if (str_eq(type, "retry"))
-		in->events->retry(in->arg, js_int(data, "after_ms", 0));
+		in->events->retry(in->arg, js_int(data, "after_ms", -1));
 	else
 		log_limited("unknown type", LOG_WARN,
 		    "Unknown message type: %s", log_q(type));

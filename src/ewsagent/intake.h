@@ -1,7 +1,7 @@
 /*
  * intake - what the hub says, by whichever way it came
  *
- * One frame in (WIRE: ews.v1 and PROTOCOL 2.5), calls on work and on the
+ * One frame in (ews.v1, or PROTOCOL 2.5), calls on work and on the
  * agent out. Never answers by itself; nonsense is logged and dropped, as
  * the original agent does (PROTOCOL 2.4).
  */

@@ -112,7 +112,7 @@ job_new(const json_t *data, bool v1)
 	if (id == NULL || !id_name_ok(id))
 		return NULL;
 	text = text_of(data, v1);
-	if (text == NULL)	/* memory is out: the hub sends it again */
+	if (text == NULL) /* memory is out: the hub sends it again */
 		return NULL;
 	j = mem_alloc(sizeof *j);
 	j->id = mem_dup(id);

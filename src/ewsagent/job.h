@@ -16,41 +16,46 @@
 
 enum {
 	JOB_ARGS_MAX = 1000,
-	JOB_ARGS_BYTES_MAX = 128 * 1024	/* all of them */
+	JOB_ARGS_BYTES_MAX = 128 * 1024 /* all of them */
 };
 #define JOB_DEADLINE_MAX_MS (365 * INT64_C(86400000))
 
-enum job_priority { JOB_IMMEDIATE, JOB_HIGH, JOB_NORMAL, JOB_LOW,
-	JOB_PRIORITIES };
+enum job_priority {
+	JOB_IMMEDIATE,
+	JOB_HIGH,
+	JOB_NORMAL,
+	JOB_LOW,
+	JOB_PRIORITIES
+};
 
 enum job_state {
-	JOB_TAKING,	/* on its way into the ledger */
-	JOB_QUEUED,	/* there; waits for a slot */
-	JOB_STARTING,	/* has a slot; on its way to 'started', or waits for
+	JOB_TAKING, /* on its way into the ledger */
+	JOB_QUEUED, /* there; waits for a slot */
+	JOB_STARTING, /* has a slot; on its way to 'started', or waits for
 			 * the machine to have room for a process */
 	JOB_RUNNING,
-	JOB_ENDED	/* has a result; waits for disk, hub, or output */
+	JOB_ENDED /* has a result; waits for disk, hub, or output */
 };
 
 struct job {
 	char *id, *type;
-	char *text;	/* as in the ledger; NULL once it was started */
-	size_t size;	/* of the text */
+	char *text; /* as in the ledger; NULL once it was started */
+	size_t size; /* of the text */
 	enum job_priority priority;
 	enum job_state state;
 	bool v1, stream;
-	bool slot;	/* holds one of the 'concurrency' */
-	bool waiting;	/* STARTING: for room for a process */
-	bool cancelled;	/* before it ran */
-	int64_t deadline_ms;	/* 0: it says none */
+	bool slot; /* holds one of the 'concurrency' */
+	bool waiting; /* STARTING: for room for a process */
+	bool cancelled; /* before it ran */
+	int64_t deadline_ms; /* 0: it says none */
 	int64_t started_ms, started_mono;
-	const char *reason;	/* it cannot run: a word of WIRE A, and why */
+	const char *reason; /* it cannot run: a word of an ack, and why */
 	char error[ERR_TEXT_MAX];
 	struct run *run;
 	struct output *output;
-	char *result;	/* JSON text of the final ack */
-	bool saving, saved, confirmed;	/* the result, in the ledger */
-	struct job *prev, *next;	/* of one list, by its state */
+	char *result; /* JSON text of the final ack */
+	bool saving, saved, confirmed; /* the result, in the ledger */
+	struct job *prev, *next; /* of one list, by its state */
 	void *owner;
 	UT_hash_handle hh;
 };
@@ -71,7 +76,7 @@ struct job_queue {
 	size_t count, bytes;
 };
 void job_queue_add(struct job_queue *, struct job *);
-void job_queue_back(struct job_queue *, struct job *);	/* to the front */
+void job_queue_back(struct job_queue *, struct job *); /* to the front */
 void job_queue_remove(struct job_queue *, struct job *);
 struct job *job_queue_first(const struct job_queue *);
 

@@ -43,7 +43,7 @@ say_plan(const struct linkplan_next *n, const char *id)
 		    " now and then, at once after SIGHUP",
 		    log_q(id));
 	if (n->why == PLAN_TAKEN)
-		log_warn("agent %s connected from elsewhere: stepping back",
+		log_warn("another agent with the id %s connected: stepping back",
 		    log_q(id));
 	if (n->why == PLAN_TAKEN && n->say)
 		log_error("another agent uses the id %s and took the link"
@@ -211,7 +211,7 @@ link_ready(struct link *l)
 void
 link_come_back(struct link *l, int64_t after_ms)
 {
-	l->told_ms = after_ms >= 0 ? after_ms : 0;
+	l->told_ms = after_ms;
 }
 
 void

@@ -122,12 +122,13 @@ linkplan_closed(
 		p->shorts++;
 	if (taken && p->config.yields)
 		return taken_over(p, held);
-	if (after_ms >= 0)
-		return told(p, after_ms);
-	if (code == 1012 && !p->restarted) {
+	if ((code == 1012 || after_ms >= 0) && !p->restarted) {
 		p->restarted = true;
-		return next(p, PLAN_AT_ONCE, 0);
+		return after_ms >= 0 ? told(p, after_ms)
+				     : next(p, PLAN_AT_ONCE, 0);
 	}
+	if (after_ms >= p->config.first_ms)
+		return told(p, after_ms);
 	n = next(p, PLAN_BACKOFF, backoff_next(&p->usual));
 	/* links that open and fall at once are as bad as none */
 	n.poll = p->shorts > p->config.fallback_after ||

@@ -44,7 +44,7 @@ struct linkplan {
 	unsigned attempts; /* since a link was stable */
 	unsigned failures; /* tries since the last link */
 	unsigned shorts; /* links in a row that were not stable */
-	bool restarted; /* 1012 has had its try at once */
+	bool restarted; /* one quick return was allowed */
 	bool plain; /* ews.v1 was answered with 400 */
 };
 

@@ -26,12 +26,10 @@ show_help(void)
 	     " them.\n\nflags:");
 	conf_help(settings, SET_COUNT, stdout);
 	puts("\nexamples:\n"
-	     "  ewsagent                       the hub of this machine\n"
+	     "  ewsagent --id mini --handlers ./handlers\n"
 	     "  ewsagent --hub https://hub.example.org --id mini"
-	     " --secret-file ~/.ews-secret\n"
-	     "  EDGE_SECRET=... ewsagent --hub wss://hub.example.org"
-	     " --handlers ./handlers\n"
-	     "  ewsagent --check-config --config /etc/ews/ewsagent.conf\n\n"
+	     " --secret-file ~/.config/ews/secret\n"
+	     "  ewsagent --id mini --handlers ./handlers --check-config\n\n"
 	     "Settings: flag > environment > file > default. EDGE_SECRET wins"
 	     " over --secret-file.\nSIGTERM ends it in good order, SIGHUP reads"
 	     " the secret file again. See ewsagent(8).");

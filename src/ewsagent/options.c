@@ -172,13 +172,26 @@ may_be_plain(const struct options *o, struct err *err)
 }
 
 static bool
+proxy_ok(const struct conf *c, struct err *err)
+{
+	const char *proxy = conf_str(c, SET_proxy);
+
+	if (proxy == NULL || strpbrk(proxy, "/@ ") == NULL)
+		return true;
+	err_set(err, EXIT_CONFIG, "config",
+	    "proxy: HOST:PORT of an HTTP proxy, without http:// or a user");
+	return false;
+}
+
+static bool
 work_out(struct options *o, struct err *err)
 {
 	const struct conf *c = o->conf;
 
 	return self_name(&o->self, conf_str(c, SET_id), err) &&
 	       hub_url_init(&o->hub, conf_str(c, SET_hub), o->self.id, err) &&
-	       may_be_plain(o, err) && base_dir(o->base_dir, c, err) &&
+	       may_be_plain(o, err) && proxy_ok(c, err) &&
+	       base_dir(o->base_dir, c, err) &&
 	       path_join(o->state_dir, o->base_dir, "agent", err) &&
 	       find_handlers(o->handlers, c, err) && make_token(o, err);
 }

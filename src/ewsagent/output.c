@@ -18,8 +18,8 @@ struct way {
 
 struct output {
 	struct outputs *set;
-	struct output *prev, *next;	/* streamed ones, next to send first */
-	struct output *older, *younger;	/* ended and not done, by end */
+	struct output *prev, *next; /* streamed ones, next to send first */
+	struct output *older, *younger; /* ended and not done, by end */
 	char *id;
 	void *owner;
 	bool stream, ended;
@@ -31,7 +31,7 @@ struct outputs {
 	struct spools *spools;
 	struct output *list, *ended;
 	size_t n_ended;
-	char *buf;	/* one chunk */
+	char *buf; /* one chunk */
 	bool blocked;
 };
 
@@ -52,7 +52,8 @@ output_stream(const char *word)
 static size_t
 chunk_end(const struct outputs *set, const struct way *w, size_t n)
 {
-	bool last = spool_final(w->spool) && w->sent + n == spool_kept(w->spool);
+	bool last =
+	    spool_final(w->spool) && w->sent + n == spool_kept(w->spool);
 
 	return last ? n : str_utf8_cut(set->buf, n);
 }
@@ -66,11 +67,11 @@ chunk(const struct output *o, int i, size_t n)
 
 	json_object_set_new(data, "command_id", json_string(o->id));
 	json_object_set_new(data, "stream", json_string(words[i]));
-	json_object_set_new(data, "offset",
-	    json_integer((json_int_t)o->ways[i].sent));
+	json_object_set_new(
+	    data, "offset", json_integer((json_int_t)o->ways[i].sent));
 	if (str_utf8(bytes, n, false)) {
-		json_object_set_new(data, "data",
-		    json_stringn_nocheck(bytes, n));
+		json_object_set_new(
+		    data, "data", json_stringn_nocheck(bytes, n));
 		return data;
 	}
 	text = str_b64(bytes, n);
@@ -135,7 +136,7 @@ pump(struct outputs *set)
 			continue;
 		}
 		if (first == NULL)
-			first = o;	/* a round without success ends it */
+			first = o; /* a round without success ends it */
 		o = next != NULL ? next : set->list;
 	}
 }

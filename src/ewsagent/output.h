@@ -4,7 +4,7 @@
  * Keeps both streams of a command in spools and sends them as chunks: live,
  * within a window beyond the last acknowledged byte of each stream, one
  * chunk of each command in turn. After a lost link it goes on from the last
- * acknowledged byte. Text is cut between characters (WIRE A).
+ * acknowledged byte. Text is cut between characters (ews-protocol(7)).
  */
 #ifndef EWS_EWSAGENT_OUTPUT_H
 #define EWS_EWSAGENT_OUTPUT_H
@@ -24,10 +24,10 @@ enum { OUTPUT_STDOUT, OUTPUT_STDERR, OUTPUT_STREAMS };
 
 struct outputs_config {
 	const char *dir;
-	uint64_t keep;	/* bytes of each stream */
-	uint64_t max;	/* bytes of all; the oldest ended goes first */
-	size_t max_ended;	/* ended and not all acknowledged */
-	size_t chunk, window;	/* bytes; see outputs_limits */
+	uint64_t keep; /* bytes of each stream */
+	uint64_t max; /* bytes of all; the oldest ended goes first */
+	size_t max_ended; /* ended and not all acknowledged */
+	size_t chunk, window; /* bytes; see outputs_limits */
 	/* An output frame's data, lent; false: no room now. Must not call
 	 * back. */
 	bool (*send)(void *arg, const json_t *data);
@@ -38,21 +38,21 @@ struct outputs_config {
 };
 
 struct outputs *outputs_new(const struct outputs_config *, struct err *);
-void outputs_free(struct outputs *);	/* after its outputs */
+void outputs_free(struct outputs *); /* after its outputs */
 uint64_t outputs_bytes(const struct outputs *);
 /* Chunk 1 KiB .. 1 MiB, window at least one chunk; others are bent. */
 void outputs_limits(struct outputs *, size_t chunk, size_t window);
-void outputs_room(struct outputs *);	/* send may work again */
-void outputs_resend(struct outputs *);	/* from the last acknowledged byte */
+void outputs_room(struct outputs *); /* send may work again */
+void outputs_resend(struct outputs *); /* from the last acknowledged byte */
 
 /* stream false: only counted, digested and remembered for the tail. */
-struct output *output_new(struct outputs *, const char *id, bool stream,
-    void *owner);
-void output_free(struct output *);	/* NULL is fine */
+struct output *
+output_new(struct outputs *, const char *id, bool stream, void *owner);
+void output_free(struct output *); /* NULL is fine */
 void output_add(struct output *, int stream, const char *bytes, size_t len);
 /* The handler has ended. */
 void output_end(struct output *);
-bool output_done(const struct output *);	/* nothing is left to send */
+bool output_done(const struct output *); /* nothing is left to send */
 /* 'stop': nobody wants the rest of either stream. */
 void output_acked(struct output *, int stream, uint64_t offset, bool stop);
 const struct spool *output_spool(const struct output *, int stream);

@@ -10,6 +10,7 @@
 
 enum {
 	KICK_MS = 20, /* acks of one burst share a request */
+	NEWS_MS = 50, /* to ack commands before the next sync repeats them */
 	QUICK_MS = 500, /* a held sync should not come back empty so soon */
 	QUICK_REST_MS = 1000
 };
@@ -130,7 +131,7 @@ plan_next(struct poll *p, const struct sync *s, const json_t *answer)
 		 says_nothing(answer))
 		wait_for_next(p, QUICK_REST_MS); /* no hot loop */
 	else
-		wait_for_next(p, 0);
+		wait_for_next(p, says_nothing(answer) ? 0 : NEWS_MS);
 }
 
 void

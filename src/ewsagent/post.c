@@ -159,7 +159,7 @@ frame_of(const char *type, const json_t *data, size_t *len)
 	return text;
 }
 
-/* queue_full is no end: the hub has the command again (WIRE A). */
+/* queue_full is no end: the hub has the command again (ews-protocol(7)). */
 static bool
 is_end(const json_t *data)
 {

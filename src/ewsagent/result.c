@@ -27,8 +27,8 @@ begin(const char *id, const char *status, int64_t now_ms)
 	json_t *data = result_step(id, status);
 	char text[CLOCK_TEXT_SIZE];
 
-	json_object_set_new(data, "completed_at",
-	    json_string(clock_text(text, now_ms)));
+	json_object_set_new(
+	    data, "completed_at", json_string(clock_text(text, now_ms)));
 	return data;
 }
 
@@ -38,13 +38,13 @@ set_text(json_t *data, const char *key, const char *text)
 	json_t *value = json_string(text);
 
 	/* a name of the file system need not be UTF-8 */
-	json_object_set_new(data, key,
-	    value != NULL ? value : json_string(log_q(text)));
+	json_object_set_new(
+	    data, key, value != NULL ? value : json_string(log_q(text)));
 }
 
 json_t *
-result_failed(const char *id, const char *reason, const char *error,
-    int64_t now_ms)
+result_failed(
+    const char *id, const char *reason, const char *error, int64_t now_ms)
 {
 	json_t *data = begin(id, "failed", now_ms);
 
@@ -80,8 +80,7 @@ readable(const char *bytes, size_t len)
 	len -= len == SPOOL_TAIL ? n : 0;
 	for (; len > 0; bytes += n, len -= n) {
 		n = character(bytes, len);
-		memcpy(text + used, n > 0 ? bytes : REPLACEMENT,
-		    n > 0 ? n : 3);
+		memcpy(text + used, n > 0 ? bytes : REPLACEMENT, n > 0 ? n : 3);
 		used += n > 0 ? n : 3;
 		n += n == 0;
 	}
@@ -112,16 +111,21 @@ set_output(json_t *data, const struct output *o)
 	const struct spool *out = output_spool(o, OUTPUT_STDOUT);
 	const struct spool *err = output_spool(o, OUTPUT_STDERR);
 
-	json_object_set_new(data, "stdout_bytes",
-	    json_integer((json_int_t)spool_bytes(out)));
-	json_object_set_new(data, "stderr_bytes",
-	    json_integer((json_int_t)spool_bytes(err)));
-	json_object_set_new(data, "stdout_sha256",
-	    json_string(spool_digest(out)));
-	json_object_set_new(data, "stderr_sha256",
-	    json_string(spool_digest(err)));
-	if (spool_truncated(out) || spool_truncated(err))
+	json_object_set_new(
+	    data, "stdout_bytes", json_integer((json_int_t)spool_bytes(out)));
+	json_object_set_new(
+	    data, "stderr_bytes", json_integer((json_int_t)spool_bytes(err)));
+	json_object_set_new(
+	    data, "stdout_sha256", json_string(spool_digest(out)));
+	json_object_set_new(
+	    data, "stderr_sha256", json_string(spool_digest(err)));
+	if (spool_truncated(out) || spool_truncated(err)) {
 		json_object_set_new(data, "truncated", json_true());
+		json_object_set_new(data, "stdout_kept",
+		    json_integer((json_int_t)spool_kept(out)));
+		json_object_set_new(data, "stderr_kept",
+		    json_integer((json_int_t)spool_kept(err)));
+	}
 	if (spool_bytes(out) + spool_bytes(err) > 0)
 		json_object_set_new(data, "tail", tail_of(o));
 }
@@ -145,14 +149,15 @@ reason_of(enum run_why why)
 /* "exit status 3" or "killed by signal 9", after what we had to do with
  * that. */
 static void
-describe(char *text, size_t size, const struct run_end *end,
-    int64_t duration_ms)
+describe(
+    char *text, size_t size, const struct run_end *end, int64_t duration_ms)
 {
 	char took[32];
-	const char *how = end->why == RUN_TIMEOUT ? "no end after "
-	    : end->why == RUN_CANCELLED		  ? "cancelled after "
-	    : end->why == RUN_STOPPED ? "the agent was stopped after "
-				      : NULL;
+	const char *how = end->why == RUN_TIMEOUT     ? "no end after "
+			  : end->why == RUN_CANCELLED ? "cancelled after "
+			  : end->why == RUN_STOPPED
+			      ? "the agent was stopped after "
+			      : NULL;
 	int n = 0;
 
 	if (how != NULL)
@@ -162,8 +167,8 @@ describe(char *text, size_t size, const struct run_end *end,
 		snprintf(text + n, size - (size_t)n, "killed by signal %d",
 		    end->signal);
 	else
-		snprintf(text + n, size - (size_t)n, "exit status %d",
-		    end->code);
+		snprintf(
+		    text + n, size - (size_t)n, "exit status %d", end->code);
 }
 
 /* The last line with something on it, as what a person wants to read. */
@@ -171,8 +176,7 @@ static void
 add_last_line(char *text, size_t size, const struct output *o)
 {
 	size_t len, begin, used = strlen(text);
-	const char *bytes =
-	    spool_tail(output_spool(o, OUTPUT_STDERR), &len);
+	const char *bytes = spool_tail(output_spool(o, OUTPUT_STDERR), &len);
 
 	while (len > 0 && strchr(" \t\r\n", bytes[len - 1]) != NULL)
 		len--;
@@ -211,8 +215,7 @@ result_ended(const struct job *j, const struct run_end *end, int64_t now_ms,
 	if (end->signal != 0)
 		json_object_set_new(data, "signal", json_integer(end->signal));
 	else
-		json_object_set_new(data, "exit_code",
-		    json_integer(end->code));
+		json_object_set_new(data, "exit_code", json_integer(end->code));
 	json_object_set_new(data, "duration_ms", json_integer(duration_ms));
 	set_output(data, j->output);
 	return data;

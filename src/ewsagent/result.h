@@ -1,7 +1,7 @@
 /*
  * result - what is said about a command: the data of command_ack frames
  *
- * WIRE A. All give a reference.
+ * ews-protocol(7). All give a reference.
  */
 #ifndef EWS_EWSAGENT_RESULT_H
 #define EWS_EWSAGENT_RESULT_H
@@ -14,13 +14,13 @@
 
 /* "received", "executing" */
 json_t *result_step(const char *id, const char *status);
-/* It never ran, or nobody knows how it ended. 'reason' is a word of WIRE
- * A, 'error' a sentence. */
-json_t *result_failed(const char *id, const char *reason, const char *error,
-    int64_t now_ms);
+/* It never ran, or nobody knows how it ended. 'reason' is a word of
+ * ews-protocol(7), 'error' a sentence. */
+json_t *result_failed(
+    const char *id, const char *reason, const char *error, int64_t now_ms);
 /* It ran to an end; its output has ended. */
-json_t *result_ended(const struct job *, const struct run_end *,
-    int64_t now_ms, int64_t duration_ms);
+json_t *result_ended(const struct job *, const struct run_end *, int64_t now_ms,
+    int64_t duration_ms);
 /* What a hub that speaks PROTOCOL 2 only is told of it: 2.6. */
 json_t *result_plain(const json_t *full);
 

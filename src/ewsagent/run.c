@@ -19,15 +19,15 @@ struct runs {
 	const struct run_events *events;
 	struct run *list;
 	uv_signal_t child;
-	unsigned refs;	/* itself and each run */
-	char buf[READ_SIZE];	/* libuv reads right after asking for it */
+	unsigned refs; /* itself and each run */
+	char buf[READ_SIZE]; /* libuv reads right after asking for it */
 };
 
 enum run_state {
-	RUN_ALIVE,	/* the timer is its deadline */
-	RUN_ASKED,	/* was sent a signal; the timer kills */
-	RUN_EXITED,	/* pipes may be open; the timer closes them */
-	RUN_ENDED	/* told; the timer mops its group up */
+	RUN_ALIVE, /* the timer is its deadline */
+	RUN_ASKED, /* was sent a signal; the timer kills */
+	RUN_EXITED, /* pipes may be open; the timer closes them */
+	RUN_ENDED /* told; the timer mops its group up */
 };
 
 struct run {
@@ -35,11 +35,11 @@ struct run {
 	struct run *prev, *next;
 	void *arg;
 	enum run_state state;
-	pid_t pid;	/* and group */
+	pid_t pid; /* and group */
 	struct run_end end;
 	int64_t grace_ms;
 	struct timer *timer;
-	unsigned handles;	/* pipes not closed */
+	unsigned handles; /* pipes not closed */
 	unsigned mops;
 	uv_pipe_t pipes[3];
 	uv_write_t write;
@@ -178,7 +178,7 @@ void
 run_ask(struct run *r, int signal, int64_t grace_ms, enum run_why why)
 {
 	if (r->state > RUN_ASKED)
-		return;	/* exited by itself: that end counts */
+		return; /* exited by itself: that end counts */
 	if (r->state == RUN_ALIVE)
 		r->end.why = why;
 	r->state = RUN_ASKED;
@@ -232,7 +232,7 @@ open_pipe(struct run *r, int i, int fd)
 	uv_pipe_init(r->set->uv, p, 0);
 	p->data = r;
 	r->handles++;
-	if (uv_pipe_open(p, fd) != 0) {	/* cannot be, with a new pipe */
+	if (uv_pipe_open(p, fd) != 0) { /* cannot be, with a new pipe */
 		close(fd);
 		close_pipe(r, i);
 	}
@@ -246,19 +246,18 @@ talk(struct run *r)
 
 	for (i = 1; i <= 2; i++) {
 		if (is_open(r, i))
-			uv_read_start((uv_stream_t *)&r->pipes[i], on_alloc,
-			    on_read);
+			uv_read_start(
+			    (uv_stream_t *)&r->pipes[i], on_alloc, on_read);
 	}
 	r->write.data = r;
-	if (!is_open(r, 0) ||
-	    uv_write(&r->write, (uv_stream_t *)&r->pipes[0], &buf, 1,
-		on_written) != 0)
+	if (!is_open(r, 0) || uv_write(&r->write, (uv_stream_t *)&r->pipes[0],
+				  &buf, 1, on_written) != 0)
 		close_pipe(r, 0);
 }
 
 struct run *
-run_start(struct runs *set, const struct run_spec *spec, void *arg,
-    bool *later, struct err *err)
+run_start(struct runs *set, const struct run_spec *spec, void *arg, bool *later,
+    struct err *err)
 {
 	struct run *r;
 	int fds[3], i;

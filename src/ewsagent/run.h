@@ -30,8 +30,8 @@ enum run_why { RUN_SELF, RUN_TIMEOUT, RUN_CANCELLED, RUN_STOPPED };
 
 struct run_end {
 	enum run_why why;
-	int code;	/* exit status, or -1 */
-	int signal;	/* that killed it, or 0 */
+	int code; /* exit status, or -1 */
+	int signal; /* that killed it, or 0 */
 };
 
 struct run_events {
@@ -44,8 +44,8 @@ struct run_events {
 
 struct run_spec {
 	struct spawn spawn;
-	char *input;	/* taken, also on failure: heap */
-	int64_t deadline_ms, grace_ms;	/* grace: between TERM and KILL */
+	char *input; /* taken, also on failure: heap */
+	int64_t deadline_ms, grace_ms; /* grace: between TERM and KILL */
 };
 
 /* 'events' is lent for its life. SIGPIPE must be ignored (prog_init). */

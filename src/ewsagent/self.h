@@ -31,7 +31,7 @@ bool self_instance(
     struct self *, const char *state_dir, struct clock *, struct err *);
 void self_fini(struct self *);
 
-/* The data of a hello frame (WIRE A); takes 'handlers'; gives. */
+/* The data of a hello frame (ews-protocol(7)); takes 'handlers'; gives. */
 json_t *self_hello(const struct self *, json_t *handlers);
 
 #endif

@@ -147,7 +147,7 @@ static bool
 is_shortage(int error)
 {
 	return error == EAGAIN || error == ENOMEM || error == EMFILE ||
-	    error == ENFILE || error == ETXTBSY;
+	       error == ENFILE || error == ETXTBSY;
 }
 
 static pid_t
@@ -155,7 +155,7 @@ refuse(const char *what, const struct failure *f, bool *later, struct err *err)
 {
 	*later = is_shortage(f->error);
 	err_set(err, EXIT_NOT_STARTED, "internal", "%s: %s", what,
-	    f->error == ENOEXEC ? "is no program (no #! line?)"
+	    f->error == ENOEXEC  ? "is no program (no #! line?)"
 	    : f->error == ENOENT ? "it or its interpreter is missing"
 				 : strerror(f->error));
 	return -1;

@@ -16,7 +16,7 @@
 #include "lib/err.h"
 
 struct spawn {
-	const char *path;	/* absolute */
+	const char *path; /* absolute */
 	char *const *argv, *const *env;
 	const char *cwd;
 };
@@ -25,7 +25,6 @@ struct spawn {
  * (close on exec). Or -1 with err; *later is true where the machine is
  * short of something and another attempt may succeed (ABUSE 68). Returns
  * when the program has been executed. */
-pid_t spawn_start(const struct spawn *, int fds[3], bool *later,
-    struct err *);
+pid_t spawn_start(const struct spawn *, int fds[3], bool *later, struct err *);
 
 #endif

@@ -27,8 +27,8 @@ struct spools {
 
 struct spool {
 	struct spools *set;
-	char *name;	/* NULL: no file */
-	int fd;	/* -1: not open, the end has come */
+	char *name; /* NULL: no file */
+	int fd; /* -1: not open, the end has come */
 	uint64_t bytes, kept, keep;
 	bool full, dropped, ended;
 	EVP_MD_CTX *sha;
@@ -70,8 +70,8 @@ spools_new(const char *dir, uint64_t max, spools_room_fn *room, void *arg,
 		return NULL;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1) {
-		err_set(err, EXIT_IO, "io", "spool %s: %s", dir,
-		    strerror(errno));
+		err_set(
+		    err, EXIT_IO, "io", "spool %s: %s", dir, strerror(errno));
 		return NULL;
 	}
 	sweep(fd);
@@ -111,16 +111,15 @@ create(struct spool *s, const char *id, const char *stream)
 	    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->fd != -1)
 		return;
-	log_warn("spool: output of %s is not kept: %s", log_q(id),
-	    strerror(errno));
+	log_warn(
+	    "spool: output of %s is not kept: %s", log_q(id), strerror(errno));
 	free(s->name);
 	s->name = NULL;
 	s->full = true;
 }
 
 struct spool *
-spool_new(struct spools *set, const char *id, const char *stream,
-    uint64_t keep)
+spool_new(struct spools *set, const char *id, const char *stream, uint64_t keep)
 {
 	struct spool *s = mem_alloc(sizeof *s);
 
@@ -128,7 +127,8 @@ spool_new(struct spools *set, const char *id, const char *stream,
 	s->keep = keep;
 	s->fd = -1;
 	s->sha = EVP_MD_CTX_new();
-	if (s->sha == NULL || EVP_DigestInit_ex(s->sha, EVP_sha256(), NULL) != 1)
+	if (s->sha == NULL ||
+	    EVP_DigestInit_ex(s->sha, EVP_sha256(), NULL) != 1)
 		abort();
 	if (keep > 0)
 		create(s, id, stream);
@@ -205,8 +205,8 @@ keep(struct spool *s, const char *bytes, size_t len)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			log_limited("spool", LOG_WARN, "spool: %s",
-			    strerror(errno));
+			log_limited(
+			    "spool", LOG_WARN, "spool: %s", strerror(errno));
 			break;
 		}
 		done += (size_t)n;
@@ -238,7 +238,7 @@ spool_end(struct spool *s)
 	s->ended = true;
 	EVP_DigestFinal_ex(s->sha, bytes, NULL);
 	str_hex(s->digest, bytes, DIGEST_BYTES);
-	if (s->fd != -1)	/* many ends may wait: read by opening */
+	if (s->fd != -1) /* many ends may wait: read by opening */
 		close(s->fd);
 	s->fd = -1;
 }
@@ -276,8 +276,8 @@ spool_read(const struct spool *s, uint64_t offset, char *dst, size_t size)
 	if (s->name == NULL)
 		return 0;
 	if (fd == -1)
-		fd = openat(s->set->dir, s->name,
-		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		fd = openat(
+		    s->set->dir, s->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1)
 		return 0;
 	do

@@ -27,7 +27,7 @@ work_tell(struct work *w, const json_t *data, bool v1)
 {
 	json_t *plain;
 
-	if (w->loading)	/* work_resend will */
+	if (w->loading) /* work_resend will */
 		return;
 	if (v1) {
 		w->config.events->ack(w->config.arg, data);
@@ -187,7 +187,8 @@ open_dirs(struct work *w, struct err *err)
 	char spool[PATH_SIZE];
 
 	if (!handlers_dir(w->handlers, w->config.handlers, err) ||
-	    !path_private_dir(dir, err) || !path_join(w->cwd, dir, "run", err) ||
+	    !path_private_dir(dir, err) ||
+	    !path_join(w->cwd, dir, "run", err) ||
 	    !path_private_dir(w->cwd, err) ||
 	    !path_join(spool, dir, "spool", err))
 		return false;
@@ -199,9 +200,9 @@ open_dirs(struct work *w, struct err *err)
 static bool
 open_ledger(struct work *w, struct err *err)
 {
-	struct ledger_config c = { .wake = wake,
-		.arg = w,
-		.max_jobs = WORK_LEDGER_JOBS };
+	struct ledger_config c = {
+		.wake = wake, .arg = w, .max_jobs = WORK_LEDGER_JOBS
+	};
 	char path[PATH_SIZE];
 
 	if (!path_join(path, w->config.state_dir, "ledger.db", err))
@@ -289,8 +290,8 @@ work_output_acked(struct work *w, const char *id, const char *stream,
 		return;
 	if (i == -1 && !stop)
 		return;
-	output_acked(j->output, i == -1 ? OUTPUT_STDOUT : i, (uint64_t)offset,
-	    stop);
+	output_acked(
+	    j->output, i == -1 ? OUTPUT_STDOUT : i, (uint64_t)offset, stop);
 }
 
 void
@@ -355,11 +356,10 @@ static json_t *
 counts(const struct work_counts *c)
 {
 	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
-	    "taken", (json_int_t)c->taken, "repeated",
-	    (json_int_t)c->repeated, "completed", (json_int_t)c->completed,
-	    "failed", (json_int_t)c->failed, "no_handler",
-	    (json_int_t)c->no_handler, "not_allowed",
-	    (json_int_t)c->not_allowed, "start_failed",
+	    "taken", (json_int_t)c->taken, "repeated", (json_int_t)c->repeated,
+	    "completed", (json_int_t)c->completed, "failed",
+	    (json_int_t)c->failed, "no_handler", (json_int_t)c->no_handler,
+	    "not_allowed", (json_int_t)c->not_allowed, "start_failed",
 	    (json_int_t)c->start_failed, "timeout", (json_int_t)c->timeout,
 	    "cancelled", (json_int_t)c->cancelled, "interrupted",
 	    (json_int_t)c->interrupted, "queue_full",
@@ -372,12 +372,12 @@ work_status(struct work *w)
 	json_t *o = json_object();
 
 	json_object_set_new(o, "running", running(w));
-	json_object_set_new(o, "queued",
-	    json_integer((json_int_t)w->queue.count));
-	json_object_set_new(o, "waiting",	/* for room for a process */
+	json_object_set_new(
+	    o, "queued", json_integer((json_int_t)w->queue.count));
+	json_object_set_new(o, "waiting", /* for room for a process */
 	    json_integer((json_int_t)w->n_again));
-	json_object_set_new(o, "unconfirmed",
-	    json_integer((json_int_t)w->n_ended));
+	json_object_set_new(
+	    o, "unconfirmed", json_integer((json_int_t)w->n_ended));
 	json_object_set_new(o, "spool_bytes",
 	    json_integer((json_int_t)outputs_bytes(w->outputs)));
 	json_object_set_new(o, "counts", counts(&w->counts));

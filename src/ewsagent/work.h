@@ -77,7 +77,8 @@ void work_limits(struct work *, size_t output_chunk, size_t output_window);
 
 /* Names of the handlers that may run; gives an array of strings. */
 json_t *work_handlers(struct work *);
-/* Gives: running, queued, unconfirmed, spool_bytes, counts. */
+/* Gives: running, queued, waiting (for room for a process), unconfirmed,
+ * spool_bytes, counts. */
 json_t *work_status(struct work *);
 /* Is nothing of this id unanswered (for PROTOCOL 2 hubs)? */
 size_t work_unconfirmed(const struct work *);

@@ -19,11 +19,11 @@ on_saved(void *arg, const struct err *err)
 	w->saving--;
 	if (err != NULL && err->status != EXIT_NEGATIVE) {
 		/* only when the ledger closes */
-		log_error("command %s: its end is not stored: %s",
-		    log_q(j->id), err->text);
+		log_error("command %s: its end is not stored: %s", log_q(j->id),
+		    err->text);
 		return;
 	}
-	j->saved = true;	/* or an earlier end is, and stands */
+	j->saved = true; /* or an earlier end is, and stands */
 	if (j->confirmed)
 		ledger_confirm(w->ledger, j->id);
 	if (w->stopping)
@@ -129,7 +129,7 @@ work_end(struct job *j, json_t *result)
 	j->text = NULL;
 	j->result = js_write(result);
 	if (j->result == NULL)
-		abort();	/* small, and of our own making */
+		abort(); /* small, and of our own making */
 	if (j->output != NULL && output_done(j->output)) {
 		output_free(j->output);
 		j->output = NULL;
@@ -163,7 +163,7 @@ work_confirmed(struct work *w, const char *id)
 	j->confirmed = true;
 	DL_DELETE(w->ended, j);
 	w->n_ended--;
-	if (j->saved)	/* else after the end: the ledger keeps the order */
+	if (j->saved) /* else after the end: the ledger keeps the order */
 		ledger_confirm(w->ledger, id);
 	work_forget(j);
 }

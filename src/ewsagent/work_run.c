@@ -21,8 +21,7 @@ work_release(struct work *w, struct job *j)
 
 /* Before it is taken, and again before it runs: files change. */
 bool
-work_judge(struct work *w, struct job *j, char path[PATH_SIZE],
-    struct err *err)
+work_judge(struct work *w, struct job *j, char path[PATH_SIZE], struct err *err)
 {
 	switch (handlers_find(w->handlers, j->type, path, err)) {
 	case HANDLER_OK:
@@ -54,9 +53,8 @@ on_end(void *arg, const struct run_end *end)
 	struct clock *clock = ((struct work *)j->owner)->config.clock;
 
 	output_end(j->output);
-	work_end(j,
-	    result_ended(j, end, clock_wall(clock),
-		clock_mono(clock) - j->started_mono));
+	work_end(j, result_ended(j, end, clock_wall(clock),
+			clock_mono(clock) - j->started_mono));
 }
 
 const struct run_events work_run_events = { on_output, on_end };
@@ -79,8 +77,8 @@ wait_for_room(struct job *j, const char *why)
 		work_end_early(j, "start_failed", why);
 		return;
 	}
-	log_limited("spawn", LOG_WARN, "command %s waits: %s", log_q(j->id),
-	    why);
+	log_limited(
+	    "spawn", LOG_WARN, "command %s waits: %s", log_q(j->id), why);
 	j->waiting = true;
 	DL_APPEND(w->again, j);
 	w->n_again++;
@@ -185,7 +183,7 @@ on_started(void *arg, const struct err *err)
 		return;
 	}
 	work_release(w, j);
-	if (err->status == EXIT_NEGATIVE) {	/* no longer 'received' */
+	if (err->status == EXIT_NEGATIVE) { /* no longer 'received' */
 		work_end_early(j, "lost", err->text);
 		return;
 	}
@@ -221,7 +219,8 @@ work_pump(struct work *w)
 {
 	struct job *j;
 
-	while (!w->stopping && !w->loading && w->slots < w->config.concurrency) {
+	while (
+	    !w->stopping && !w->loading && w->slots < w->config.concurrency) {
 		j = job_queue_first(&w->queue);
 		if (j == NULL || !start_next(w, j))
 			return;
@@ -267,7 +266,7 @@ work_cancel(struct work *w, const char *id, int signal, int64_t grace_ms)
 	else if (j->state == JOB_ENDED)
 		work_tell_end(w, j);
 	else if (!cancel_waiting(w, j))
-		j->cancelled = true;	/* the ledger answers soon */
+		j->cancelled = true; /* the ledger answers soon */
 }
 
 void
@@ -278,8 +277,8 @@ work_stop(struct work *w)
 	w->stopping = true;
 	HASH_ITER (hh, w->jobs, j, next) {
 		if (j->state == JOB_RUNNING) {
-			run_ask(j->run, SIGTERM, w->config.grace_ms,
-			    RUN_STOPPED);
+			run_ask(
+			    j->run, SIGTERM, w->config.grace_ms, RUN_STOPPED);
 		} else if (j->waiting) {
 			stop_waiting(w, j);
 			work_end_early(j, "interrupted", stopped);

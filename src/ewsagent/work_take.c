@@ -8,19 +8,19 @@
 
 /* It has ended long ago, and the hub has forgotten that it was told. */
 static void
-answer_known(struct work *w, const struct job *j,
-    const struct ledger_entry *known)
+answer_known(
+    struct work *w, const struct job *j, const struct ledger_entry *known)
 {
-	json_t *result = known->result == NULL
-	    ? NULL
-	    : js_read_object(known->result, strlen(known->result), NULL);
+	json_t *result =
+	    known->result == NULL
+		? NULL
+		: js_read_object(known->result, strlen(known->result), NULL);
 
 	w->counts.repeated++;
 	if (result != NULL)
 		work_tell(w, result, j->v1);
 	else
-		log_error("command %s: the ledger has no result",
-		    log_q(j->id));
+		log_error("command %s: the ledger has no result", log_q(j->id));
 	json_decref(result);
 }
 
@@ -70,9 +70,9 @@ on_taken(void *arg, const struct ledger_entry *known, const struct err *err)
 		work_soon(w, 0);
 	if (w->closing)
 		return;
-	if (err != NULL) {	/* nothing is said, so the hub sends it again */
-		log_error("command %s is not taken: %s", log_q(j->id),
-		    err->text);
+	if (err != NULL) { /* nothing is said, so the hub sends it again */
+		log_error(
+		    "command %s is not taken: %s", log_q(j->id), err->text);
 		discard(j);
 	} else if (known != NULL) {
 		answer_known(w, j, known);
@@ -94,7 +94,7 @@ is_full(const struct work *w, const struct job *j)
 	size_t max = w->config.queue_max;
 
 	return w->queue.count + w->taking >= max || w->n_ended >= max ||
-	    w->queue.bytes + j->size > WORK_QUEUE_BYTES;
+	       w->queue.bytes + j->size > WORK_QUEUE_BYTES;
 }
 
 static void
@@ -104,8 +104,8 @@ refuse_full(struct work *w, const struct job *j)
 	    "the agent's queue is full", clock_wall(w->config.clock));
 
 	w->counts.queue_full++;
-	log_limited("queue", LOG_WARN, "command %s: the queue is full",
-	    log_q(j->id));
+	log_limited(
+	    "queue", LOG_WARN, "command %s: the queue is full", log_q(j->id));
 	work_tell(w, data, j->v1);
 	json_decref(data);
 }
@@ -115,7 +115,7 @@ static bool
 may_start(const struct work *w, const struct job *j)
 {
 	return j->reason == NULL && w->slots < w->config.concurrency &&
-	    w->queue.count == 0 && w->taking == 0;
+	       w->queue.count == 0 && w->taking == 0;
 }
 
 static void
@@ -152,7 +152,7 @@ work_take(struct work *w, const json_t *data, bool v1)
 		answer_again(w, j);
 		return;
 	}
-	if (w->stopping)	/* the hub keeps it */
+	if (w->stopping) /* the hub keeps it */
 		return;
 	j = job_new(data, v1);
 	if (j == NULL) {
@@ -167,8 +167,8 @@ work_take(struct work *w, const json_t *data, bool v1)
 		return;
 	}
 	if (j->priority == JOB_IMMEDIATE)
-		log_info("⚡ Processing IMMEDIATE priority command %s",
-		    log_q(j->id));
-	work_judge(w, j, path, &err);	/* later: the start will tell */
+		log_info(
+		    "⚡ Processing IMMEDIATE priority command %s", log_q(j->id));
+	work_judge(w, j, path, &err); /* later: the start will tell */
 	enter(w, j);
 }

@@ -101,8 +101,8 @@ open_net(struct hub *h, struct err *err)
 	if (h->net == NULL)
 		return false;
 	for (size_t i = 0; i < conf_count(h->conf, SET_listen); i++)
-		if (!door_net_listen(h->net,
-			conf_item(h->conf, SET_listen, i), err))
+		if (!door_net_listen(
+			h->net, conf_item(h->conf, SET_listen, i), err))
 			return false;
 	return true;
 }
@@ -144,7 +144,7 @@ say_goodbye(struct hub *h)
 	door_unix_stop_listening(h->control);
 	hub_remove_ports(h);
 	core_drain(h->core);
-	if (!store_failing(h))	/* or it would wait for the disk */
+	if (!store_failing(h)) /* or it would wait for the disk */
 		store_flush(h->store);
 	ctl_dialect_drain(h->ctl);
 	door_net_goodbye(h->net);
@@ -156,7 +156,7 @@ on_stop(void *arg, int signal)
 {
 	struct hub *h = arg;
 
-	if (h->stop_by != 0) {	/* asked again: at once */
+	if (h->stop_by != 0) { /* asked again: at once */
 		loop_stop(h->loop);
 		return;
 	}
@@ -248,7 +248,7 @@ hub_free(struct hub *h)
 	door_unix_free(h->control);
 	if (h->net != NULL)
 		door_net_free(h->net);
-	uv_run(loop_uv(h->loop), UV_RUN_NOWAIT);	/* closing ones */
+	uv_run(loop_uv(h->loop), UV_RUN_NOWAIT); /* closing ones */
 	uv_run(loop_uv(h->loop), UV_RUN_NOWAIT);
 	ctl_dialect_free(h->ctl);
 	if (h->store != NULL)
@@ -266,7 +266,7 @@ static bool
 chosen_secret(const struct conf *c)
 {
 	return conf_str(c, SET_secret) != NULL ||
-	    conf_str(c, SET_secret_file) != NULL;
+	       conf_str(c, SET_secret_file) != NULL;
 }
 
 bool
@@ -284,7 +284,7 @@ hub_check(const struct conf *conf, struct err *err)
 		return false;
 	}
 	if (!chosen_secret(conf))
-		return true;	/* one would be made */
+		return true; /* one would be made */
 	auth = auth_new(conf, &clock_system, err);
 	auth_free(auth);
 	return auth != NULL;

@@ -27,8 +27,8 @@ find_state(struct hub *h, struct err *err)
 {
 	const char *set = conf_str(h->conf, SET_state_dir);
 
-	if (set != NULL ? !copy_path(h->state_dir, set, err) :
-	                  !path_state(h->state_dir, "ewsd", err))
+	if (set != NULL ? !copy_path(h->state_dir, set, err)
+			: !path_state(h->state_dir, "ewsd", err))
 		return false;
 	return path_private_dir(h->state_dir, err);
 }
@@ -41,7 +41,7 @@ find_runtime(struct hub *h, struct err *err)
 	if (set == NULL)
 		return path_runtime(h->runtime_dir, h->state_dir, true, err);
 	return copy_path(h->runtime_dir, set, err) &&
-	    path_private_dir(h->runtime_dir, err);
+	       path_private_dir(h->runtime_dir, err);
 }
 
 bool
@@ -51,9 +51,9 @@ hub_find_dirs(struct hub *h, struct err *err)
 
 	if (!find_state(h, err) || !find_runtime(h, err))
 		return false;
-	if (set != NULL ?
-	        !copy_path(h->socket, set, err) :
-	        !path_join(h->socket, h->runtime_dir, "ewsd.sock", err))
+	if (set != NULL
+		? !copy_path(h->socket, set, err)
+		: !path_join(h->socket, h->runtime_dir, "ewsd.sock", err))
 		return false;
 	return path_join(h->port_file, h->runtime_dir, "ewsd.port", err);
 }
@@ -91,10 +91,10 @@ hub_write_ports(struct hub *h, struct err *err)
 
 	buf_init(&b, 64 * 1024);
 	json_array_foreach(names, i, name)
-		buf_printf(&b, "%s\n", json_string_value(name));
+	    buf_printf(&b, "%s\n", json_string_value(name));
 	json_decref(names);
-	ok = path_write(h->port_file, b.len > 0 ? b.bytes : "", b.len, 0644,
-	    err);
+	ok = path_write(
+	    h->port_file, b.len > 0 ? b.bytes : "", b.len, 0644, err);
 	h->port_written = ok;
 	buf_fini(&b);
 	return ok;

@@ -17,7 +17,7 @@
 struct hub {
 	const struct conf *conf;
 	struct loop *loop;
-	struct loop_waker *waker;	/* the store calls */
+	struct loop_waker *waker; /* the store calls */
 	struct timer *tick;
 	struct store *store;
 	struct auth *auth;
@@ -29,7 +29,7 @@ struct hub {
 	char state_dir[PATH_SIZE], runtime_dir[PATH_SIZE];
 	char socket[PATH_SIZE], port_file[PATH_SIZE];
 	bool port_written;
-	int64_t stop_by;	/* monotonic; 0: not stopping */
+	int64_t stop_by; /* monotonic; 0: not stopping */
 };
 
 /* hub_dirs.c: finds and makes the directories. */

@@ -44,7 +44,7 @@ hub_announce(const struct hub *h)
 		welcome(h, first_name(names));
 	else if (auth_made(h->auth))
 		log_info("secret: %s/secret, made at the first start; only "
-		         "loopback is served",
+			 "loopback is served",
 		    h->state_dir);
 	json_decref(names);
 }

@@ -12,7 +12,7 @@
 #include "lib/prog.h"
 
 static const struct setting settings[] = {
-#define SETTING(name, kind, flag, env, def, min, max, arg, help) \
+#define SETTING(name, kind, flag, env, def, min, max, arg, help)               \
 	{ #name, CONF_##kind, flag, env, def, min, max, arg, help },
 #include "ewsd/settings.def"
 #undef SETTING
@@ -29,10 +29,10 @@ usage(void)
 	       "again.\n"
 	       "\n"
 	       "examples:\n"
-	       "  ewsd                              try it on this machine\n"
-	       "  ewsd --listen 127.0.0.1:0 --state-dir /tmp/ews\n"
-	       "  EDGE_SECRET=$(cat secret) ewsd --listen 0.0.0.0:8765\n"
-	       "  ewsd --check-config --config /etc/ews/ewsd.conf\n"
+	       "  ewsd\n"
+	       "  ewsd --listen 127.0.0.1:0 --state-dir ./state\n"
+	       "  ewsd --listen 0.0.0.0:8765 --secret-file ~/.config/ews/secret\n"
+	       "  ewsd --check-config\n"
 	       "\n"
 	       "settings (flag, or in a file as \"key = value\"):\n");
 	conf_help(settings, SET_COUNT, stdout);
@@ -42,7 +42,7 @@ usage(void)
 static int
 describe_stats(void)
 {
-#define STAT(name, gauge, help) \
+#define STAT(name, gauge, help)                                                \
 	printf("%-24s %s  %s\n", #name, gauge ? "gauge  " : "counter", help);
 #include "ewsd/core/stats.def"
 #undef STAT
@@ -52,7 +52,7 @@ describe_stats(void)
 static int
 describe_codes(void)
 {
-#define ERROR_CODE(word, status, http, meaning) \
+#define ERROR_CODE(word, status, http, meaning)                                \
 	printf("%-16s exit %3d  HTTP %d  %s\n", #word, status, http, meaning);
 #include "lib/codes.def"
 #undef ERROR_CODE
@@ -66,9 +66,8 @@ describe_ops(void)
 	size_t i;
 
 	json_array_foreach(json_object_get(ops, "ops"), i, op)
-		printf("%-10s %s\n",
-		    json_string_value(json_object_get(op, "op")),
-		    json_string_value(json_object_get(op, "help")));
+	    printf("%-10s %s\n", json_string_value(json_object_get(op, "op")),
+		json_string_value(json_object_get(op, "help")));
 	json_decref(ops);
 	return prog_end(EXIT_OK);
 }
@@ -102,14 +101,14 @@ static void
 raise_descriptors(const struct conf *conf)
 {
 	rlim_t want = (rlim_t)(conf_int(conf, SET_max_connections) +
-	    conf_int(conf, SET_max_control) + 64);
+			       conf_int(conf, SET_max_control) + 64);
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) == -1 || r.rlim_cur >= want)
 		return;
-	r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > want ?
-	    want :
-	    r.rlim_max;
+	r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > want
+			 ? want
+			 : r.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &r) == -1)
 		log_debug("descriptors: the limit stays");
 }
@@ -154,8 +153,8 @@ run(const struct conf *conf, int argc, char **argv)
 	struct err err = ERR_INIT;
 
 	if (argc > 1) {
-		err_set(&err, EXIT_USAGE_, "usage", "%s: ewsd takes settings only",
-		    log_q(argv[1]));
+		err_set(&err, EXIT_USAGE_, "usage",
+		    "%s: ewsd takes settings only", log_q(argv[1]));
 		return prog_fail(&err);
 	}
 	if (strcmp(what, "none") != 0)

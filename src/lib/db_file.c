@@ -22,7 +22,7 @@ db_conn_close(struct db_conn *c)
 	c->handle = NULL;
 }
 
-/* F_FULLFSYNC where there is one; elsewhere SQLite ignores it. */
+/* The full sync of macOS where there is one; elsewhere SQLite ignores it. */
 static const char settings[] = "PRAGMA synchronous=FULL;"
 			       "PRAGMA fullfsync=1;"
 			       "PRAGMA checkpoint_fullfsync=1;"

@@ -1,5 +1,6 @@
 #include "net/ws.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -20,18 +21,18 @@ enum {
 /* Bound by whoever offers no subprotocol; nobody offers it. */
 #define NO_PROTOCOL "-"
 
-static char last_line[256];
+static char first_line[256];
 
 const char *
-ws_log_last(void)
+ws_log_why(void)
 {
-	return last_line;
+	return first_line;
 }
 
 void
 ws_log_reset(void)
 {
-	last_line[0] = '\0';
+	first_line[0] = '\0';
 }
 
 /* Its lines look like "[2026/11/21 10:00:00:0000] E: text\n". */
@@ -43,12 +44,10 @@ on_log(int level, const char *line)
 
 	text = text != NULL && strlen(text) > 5 ? text + 5 : line;
 	len = strcspn(text, "\n");
-	if (len >= sizeof last_line)
-		len = sizeof last_line - 1;
-	memcpy(last_line, text, len);
-	last_line[len] = '\0';
+	if (first_line[0] == '\0')
+		snprintf(first_line, sizeof first_line, "%.*s", (int)len, text);
 	log_limited("libwebsockets", level == LLL_ERR ? LOG_WARN : LOG_DEBUG,
-	    "libwebsockets: %s", log_q(last_line));
+	    "libwebsockets: %s", log_qn(text, len));
 }
 
 static bool
@@ -222,6 +221,19 @@ fill_info(struct ws_host *host, struct lws_context_creation_info *info)
 	info->http_proxy_address = "none:0";
 }
 
+/* The library keeps the pointer. It also picks another vhost of ours when
+ * a client names one: "#" keeps host names out of that. */
+static const char *
+keep_name(struct ws_host *host, const char *name)
+{
+	struct ws_name *n = mem_alloc(sizeof *n + strlen(name) + 2);
+
+	n->next = host->names;
+	host->names = n;
+	snprintf(n->text, strlen(name) + 2, "#%s", name);
+	return n->text;
+}
+
 struct lws_vhost *
 ws_vhost(struct ws_host *host, const char *name, const char *cert,
     const char *key, const char *proxy)
@@ -229,7 +241,7 @@ ws_vhost(struct ws_host *host, const char *name, const char *cert,
 	struct lws_context_creation_info info;
 
 	fill_info(host, &info);
-	info.vhost_name = name;
+	info.vhost_name = keep_name(host, name);
 	info.ssl_cert_filepath = cert;
 	info.ssl_private_key_filepath = key;
 	if (host->plain != NULL && cert == NULL) { /* a client's */
@@ -248,6 +260,7 @@ ws_host_new(const struct ws_config *config, struct err *err)
 	struct lws_context_creation_info info;
 
 	host->config = *config;
+	host->config.ca_file = host->ca_file = mem_dup(config->ca_file);
 	fit_descriptors(&host->config);
 	host->foreign[0] = loop_uv(config->loop);
 	host->protocols = make_protocols(config->subprotocols);
@@ -268,7 +281,7 @@ ws_host_new(const struct ws_config *config, struct err *err)
 	err_set(err, EXIT_CONFIG, "config",
 	    "cannot start libwebsockets (is its libuv plugin installed, "
 	    "libwebsockets-evlib-uv?): %s",
-	    last_line);
+	    first_line);
 	ws_host_free(host);
 	return NULL;
 }
@@ -314,6 +327,13 @@ ws_host_free(struct ws_host *host)
 	}
 	run_closings(host);
 	listeners_free(host);
+	while (host->names != NULL) {
+		struct ws_name *n = host->names;
+
+		host->names = n->next;
+		free(n);
+	}
+	free(host->ca_file);
 	free(host->protocols);
 	free(host->scratch);
 	free(host);

@@ -79,19 +79,21 @@ host_text(char *out, size_t size, const struct ws_attempt *a)
 		snprintf(out, size, v6 ? "[%s]:%d" : "%s:%d", a->name, a->port);
 }
 
+/* A proxy belongs to a vhost: one for each that was ever used. */
 static struct lws_vhost *
 vhost_of(struct ws_attempt *a)
 {
 	struct ws_host *host = a->link.host;
-	struct lws_vhost *vhost;
 	bool v6 = strchr(a->address, ':') != NULL;
-	char proxy[96];
+	struct lws_vhost *vhost;
+	char name[96], *proxy = name + 1;
 
 	if (a->proxy_name == NULL)
 		return host->client;
-	snprintf(proxy, sizeof proxy, v6 ? "[%s]:%d" : "%s:%d", a->address,
+	name[0] = '#';
+	snprintf(proxy, sizeof name - 1, v6 ? "[%s]:%d" : "%s:%d", a->address,
 	    a->proxy_port);
-	vhost = lws_get_vhost_by_name(host->context, proxy);
+	vhost = lws_get_vhost_by_name(host->context, name);
 	return vhost != NULL ? vhost : ws_vhost(host, proxy, NULL, NULL, proxy);
 }
 

@@ -306,11 +306,29 @@ ws_finish(struct ws *ws)
 	}
 }
 
+/* The library reads little at a time. When a read ended inside a small
+ * frame, more of a burst lies in the socket: without sleeping, one more
+ * turn makes one write of what would be several. */
+static bool
+hold(struct ws_host *host)
+{
+	bool wait =
+	    host->more_comes && host->dirty != NULL && host->held < WS_HOLD;
+
+	host->more_comes = false;
+	host->held = wait ? host->held + 1 : 0;
+	if (wait)
+		loop_again(host->config.loop);
+	return wait;
+}
+
 void
 ws_turn(struct ws_host *host)
 {
 	struct ws *ws;
 
+	if (hold(host))
+		return;
 	for (int i = 0; i < WS_SLICE && host->dirty != NULL; i++) {
 		ws = host->dirty;
 		host->dirty = ws->dirty_next;

@@ -30,19 +30,25 @@ set_on(int fd, int level, int option)
 static bool
 peer_of(int fd, struct ws_peer *peer)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof ss;
-	char port[8];
-	const char *a = peer->address;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} sa;
+	socklen_t len = sizeof sa;
+	char *a = peer->address;
 
-	if (getpeername(fd, (struct sockaddr *)&ss, &len) == -1 ||
-	    getnameinfo((struct sockaddr *)&ss, len, peer->address,
-		sizeof peer->address, port, sizeof port,
-		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	if (getpeername(fd, &sa.any, &len) == -1)
 		return false;
-	peer->port = atoi(port);
+	if (sa.any.sa_family == AF_INET6) {
+		inet_ntop(AF_INET6, &sa.v6.sin6_addr, a, sizeof peer->address);
+		peer->port = ntohs(sa.v6.sin6_port);
+	} else {
+		inet_ntop(AF_INET, &sa.v4.sin_addr, a, sizeof peer->address);
+		peer->port = ntohs(sa.v4.sin_port);
+	}
 	if (str_starts(a, "::ffff:"))
-		memmove(peer->address, a + 7, strlen(a + 7) + 1);
+		memmove(a, a + 7, strlen(a + 7) + 1);
 	peer->loopback = str_starts(a, "127.") || strcmp(a, "::1") == 0;
 	return true;
 }
@@ -184,7 +190,7 @@ load_tls(struct ws_listener *l, struct err *err)
 	if (vhost == NULL) {
 		err_set(err, EXIT_CONFIG, "config",
 		    "cannot use the certificate %s with the key %s: %s",
-		    l->tls_cert, l->tls_key, ws_log_last());
+		    l->tls_cert, l->tls_key, ws_log_why());
 		return false;
 	}
 	l->vhost = vhost;

@@ -67,6 +67,11 @@ begin_frame(struct ws *ws, const char *in, size_t len, size_t rest)
 		ws_close(ws, 1002, "client unmasked");
 		return false;
 	}
+	/* built without extensions, the library lets the first bit pass */
+	if (lws_get_reserved_bits(ws->link.wsi) != 0) {
+		ws_close(ws, 1002, "rsv bits");
+		return false;
+	}
 	if (ws->fragments++ == 0) {
 		ws->binary = lws_frame_is_binary(ws->link.wsi) != 0;
 		ws->in_since = ws->heard;
@@ -106,6 +111,8 @@ ws_receive(struct ws *ws, char *in, size_t len)
 	ws->heard = ws_now(ws->link.host);
 	ws->counts.bytes_in += len;
 	ws->in_frame = rest > 0;
+	if (rest > 0 && rest < WS_RX_SIZE)
+		ws->link.host->more_comes = true;
 	if (ws->state != WS_OPEN || ws->user == NULL)
 		return;
 	if (begins && !begin_frame(ws, in, len, rest))

@@ -37,6 +37,7 @@ enum {
 	WS_SCRATCH = 65536, /* gathered for one write */
 	WS_TX_MAX = 1 << 20, /* one write of the library */
 	WS_SLICE = 2000, /* connections written to in one turn */
+	WS_HOLD = 8, /* turns to wait for the rest of a burst */
 	WS_FLUSH_MS = 1000, /* for what is queued before a close frame */
 	WS_ACK_MS = 5000, /* for the peer's answer to it */
 	WS_ASSEMBLE_MS = 60000, /* for all fragments of one message */
@@ -183,8 +184,15 @@ struct ws_attempt {
 	char why[256];
 };
 
+struct ws_name {
+	struct ws_name *next;
+	char text[];
+};
+
 struct ws_host {
 	struct ws_config config;
+	char *ca_file;
+	struct ws_name *names; /* of vhosts */
 	struct lws_context *context;
 	struct lws_protocols *protocols;
 	void *foreign[1];
@@ -197,6 +205,8 @@ struct ws_host {
 	bool choked; /* a sock waits for room: sweep soon */
 	struct ws *buckets[WS_BUCKETS];
 	struct ws *dirty, *ready;
+	bool more_comes;	/* a read ended inside a small frame */
+	unsigned held;	/* turns that the flush was held back for it */
 	struct ws_attempt *attempts;
 	unsigned n_guests, n_pending, n_lingering, n_socks, n_servers;
 	unsigned serial; /* of vhosts and of buckets */
@@ -215,8 +225,9 @@ struct lws_vhost *ws_vhost(struct ws_host *, const char *name, const char *cert,
     const char *key, const char *proxy);
 int64_t ws_now(const struct ws_host *); /* monotonic, the clock's */
 int64_t ws_loop_now(const struct ws_host *); /* the loop's */
-/* The newest line of the library's log since ws_log_reset, or "". */
-const char *ws_log_last(void);
+/* The first line of the library's log since ws_log_reset, or "": the
+ * cause; later ones are its consequences. */
+const char *ws_log_why(void);
 void ws_log_reset(void);
 /* Arms the library's timers: it does so only after its own events. */
 void ws_nudge(struct ws_host *);

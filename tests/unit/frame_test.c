@@ -1,12 +1,7 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "net/frame.h"
 
 static void
@@ -27,7 +22,7 @@ the_header_is_as_short_as_it_can_be(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+	for (size_t i = 0; i < N_OF(cases); i++) {
 		char *text = malloc(cases[i].len + 1);
 		struct frame *f;
 		size_t len;
@@ -84,5 +79,5 @@ main(void)
 		cmocka_unit_test(the_ping_is_shared_and_has_a_payload),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_TESTS(tests);
 }

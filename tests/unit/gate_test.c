@@ -1,13 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "lib/buf.h"
 #include "lib/mem.h"
 #include "lib/str.h"
@@ -178,7 +173,7 @@ static void
 every_head_gets_its_status(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+	for (size_t i = 0; i < N_OF(cases); i++) {
 		struct head *h;
 		int got = judge(cases[i].bytes, strlen(cases[i].bytes), &h);
 
@@ -194,7 +189,7 @@ static void
 a_head_may_come_in_any_pieces(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+	for (size_t i = 0; i < N_OF(cases); i++) {
 		size_t len = strlen(cases[i].bytes);
 		long whole = gate_end(cases[i].bytes, len, 0), got = 0;
 
@@ -373,7 +368,7 @@ only_names_of_ours_are_a_host(void **state)
 		{ "localhost.evil", false }, { NULL, false } };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+	for (size_t i = 0; i < N_OF(hosts); i++) {
 		struct head *h = head_with(hosts[i].host, NULL);
 
 		if (gate_host_ok(h, names) != hosts[i].ok)
@@ -403,7 +398,7 @@ only_our_own_origin_or_a_listed_one_may(void **state)
 	struct head *h;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+	for (size_t i = 0; i < N_OF(tries); i++) {
 		h = head_with("h:8765", tries[i].origin);
 		if (gate_origin_ok(h, tries[i].origins) != tries[i].ok)
 			fail_msg("%s", tries[i].origin);
@@ -432,5 +427,5 @@ main(void)
 		cmocka_unit_test(only_our_own_origin_or_a_listed_one_may),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_TESTS(tests);
 }

@@ -47,8 +47,8 @@ only_a_file_that_nobody_else_can_change_may_run(void **state)
 	for (i = 0; i < N_OF(cases); i++) {
 		struct err err = ERR_INIT;
 
-		scratch_write(*state, "echo", script, sizeof script - 1,
-		    cases[i].mode);
+		scratch_write(
+		    *state, "echo", script, sizeof script - 1, cases[i].mode);
 		assert_int_equal(find(*state, "echo", &err), cases[i].verdict);
 		if (cases[i].why != NULL)
 			assert_true(str_ends(err.text, cases[i].why));
@@ -59,8 +59,8 @@ static void
 a_name_that_could_leave_the_directory_is_no_handler(void **state)
 {
 	static const char *const names[] = { "", ".", "..", "../echo",
-		"/bin/sh", "../../bin/sh", "a/b", "Echo", "-x", ".hidden",
-		"_x", "e cho", "echo\n", "\xc3\xa9", "nothing" };
+		"/bin/sh", "../../bin/sh", "a/b", "Echo", "-x", ".hidden", "_x",
+		"e cho", "echo\n", "\xc3\xa9", "nothing" };
 	size_t i;
 
 	scratch_write(*state, "echo", script, sizeof script - 1, 0755);
@@ -115,7 +115,7 @@ another_users_file_is_refused(void **state)
 	    scratch_write(*state, "echo", script, sizeof script - 1, 0755);
 
 	if (geteuid() != 0)
-		skip();	/* only root gives files away */
+		skip(); /* only root gives files away */
 	assert_int_equal(chown(path, 12345, 0), 0);
 	assert_int_equal(find(*state, "echo", &err), HANDLER_REFUSED);
 	assert_true(str_ends(err.text, "belongs to another user"));
@@ -133,8 +133,8 @@ the_list_has_what_may_run_in_order(void **state)
 	scratch_write(s, "weak", script, sizeof script - 1, 0777);
 	list = handlers_list(s->dir);
 	assert_int_equal(json_array_size(list), 2);
-	assert_string_equal(json_string_value(json_array_get(list, 0)),
-	    "alpha.x");
+	assert_string_equal(
+	    json_string_value(json_array_get(list, 0)), "alpha.x");
 	assert_string_equal(json_string_value(json_array_get(list, 1)), "zeta");
 	json_decref(list);
 }

@@ -189,6 +189,14 @@ the_hub_may_say_when_to_come_back(void **state)
 	n = linkplan_closed(&p, 1012, false, 350, 5000);
 	assert_int_equal(n.why, PLAN_TOLD);
 	assert_int_equal(n.wait_ms, 350);
+	/* but not call us back every moment */
+	linkplan_opened(&p, 6000);
+	n = linkplan_closed(&p, 1000, false, 0, 6001);
+	assert_int_equal(n.why, PLAN_BACKOFF);
+	assert_about(n.wait_ms, 1000);
+	linkplan_opened(&p, 7000);
+	n = linkplan_closed(&p, 1000, false, 5000, 7001);
+	assert_int_equal(n.wait_ms, 5000);
 }
 
 static void

@@ -29,9 +29,8 @@ static void
 bytes_are_counted_digested_and_readable(void **state)
 {
 	int asked = 0;
-	struct spools *set =
-	    spools_new(((struct scratch *)*state)->dir, 1000, no_room, &asked,
-		NULL);
+	struct spools *set = spools_new(
+	    ((struct scratch *)*state)->dir, 1000, no_room, &asked, NULL);
 	struct spool *s = spool_new(set, "../a/b c", "out", 1000);
 	char got[16], hex[65];
 
@@ -60,9 +59,8 @@ static void
 what_passes_a_bound_is_counted_and_not_kept(void **state)
 {
 	int asked = 0;
-	struct spools *set =
-	    spools_new(((struct scratch *)*state)->dir, 12, no_room, &asked,
-		NULL);
+	struct spools *set = spools_new(
+	    ((struct scratch *)*state)->dir, 12, no_room, &asked, NULL);
 	struct spool *a = spool_new(set, "a", "out", 8);
 	struct spool *b = spool_new(set, "b", "out", 8);
 	char hex[65];
@@ -71,12 +69,12 @@ what_passes_a_bound_is_counted_and_not_kept(void **state)
 	assert_false(spool_truncated(a));
 	spool_add(a, "9", 1);
 	assert_true(spool_truncated(a));
-	spool_add(b, "123456", 6);	/* 12 are all there is */
+	spool_add(b, "123456", 6); /* 12 are all there is */
 	assert_true(asked > 0);
 	assert_true(spool_truncated(b));
 	assert_int_equal(spool_kept(b), 4);
 	spool_free(a);
-	spool_add(b, "7", 1);	/* room again, but a gap must not follow */
+	spool_add(b, "7", 1); /* room again, but a gap must not follow */
 	assert_int_equal(spool_kept(b), 4);
 	spool_end(b);
 	secret_sha256_hex(hex, "1234567", 7);
@@ -90,8 +88,8 @@ the_tail_is_the_last_kilobyte_however_it_came(void **state)
 {
 	static const size_t pieces[] = { 1, 7, 100, 1023, 1024, 1025, 5000 };
 	int asked = 0;
-	struct spools *set = spools_new(((struct scratch *)*state)->dir, 0,
-	    no_room, &asked, NULL);
+	struct spools *set = spools_new(
+	    ((struct scratch *)*state)->dir, 0, no_room, &asked, NULL);
 	char all[5000];
 	size_t i, k, len;
 
@@ -118,8 +116,8 @@ strangers_are_swept_out_at_the_start(void **state)
 	int asked = 0;
 
 	scratch_write(*state, "old.out", "x", 1, 0600);
-	spools_free(spools_new(((struct scratch *)*state)->dir, 1, no_room,
-	    &asked, NULL));
+	spools_free(spools_new(
+	    ((struct scratch *)*state)->dir, 1, no_room, &asked, NULL));
 	assert_int_equal(files(*state), 0);
 }
 
@@ -127,9 +125,9 @@ strangers_are_swept_out_at_the_start(void **state)
 
 struct hub {
 	struct outputs *set;
-	char *got[2];	/* text by stream, as it came */
+	char *got[2]; /* text by stream, as it came */
 	size_t len[2];
-	char last[64];	/* whose chunk it was */
+	char last[64]; /* whose chunk it was */
 	unsigned chunks, binary, room, done;
 	size_t longest;
 };
@@ -138,8 +136,7 @@ static bool
 take(void *arg, const json_t *data)
 {
 	struct hub *h = arg;
-	const char *word =
-	    json_string_value(json_object_get(data, "stream"));
+	const char *word = json_string_value(json_object_get(data, "stream"));
 	const json_t *text = json_object_get(data, "data");
 	const json_t *b64 = json_object_get(data, "data64");
 	int i = output_stream(word);
@@ -150,14 +147,14 @@ take(void *arg, const json_t *data)
 		return false;
 	h->room--;
 	if (b64 != NULL) {
-		assert_true(str_unb64(bytes, sizeof bytes,
-		    json_string_value(b64), &n));
+		assert_true(
+		    str_unb64(bytes, sizeof bytes, json_string_value(b64), &n));
 		h->binary++;
 	} else {
 		memcpy(bytes, json_string_value(text), n);
 	}
-	assert_int_equal(json_integer_value(json_object_get(data, "offset")),
-	    h->len[i]);
+	assert_int_equal(
+	    json_integer_value(json_object_get(data, "offset")), h->len[i]);
 	h->got[i] = mem_realloc(h->got[i], h->len[i] + n);
 	memcpy(h->got[i] + h->len[i], bytes, n);
 	h->len[i] += n;
@@ -181,9 +178,15 @@ count_done(void *arg, void *owner)
 static void
 open_hub(struct hub *h, struct scratch *s, uint64_t max)
 {
-	struct outputs_config c = { .dir = s->dir, .keep = 100000, .max = max,
-		.max_ended = 100, .chunk = 1024, .window = 4096, .send = take,
-		.done = count_done, .arg = h };
+	struct outputs_config c = { .dir = s->dir,
+		.keep = 100000,
+		.max = max,
+		.max_ended = 100,
+		.chunk = 1024,
+		.window = 4096,
+		.send = take,
+		.done = count_done,
+		.arg = h };
 
 	memset(h, 0, sizeof *h);
 	h->room = 1000;
@@ -214,7 +217,7 @@ no_more_than_the_window_is_on_the_way(void **state)
 	assert_true(h.longest <= 1024);
 	output_acked(o, 0, 1000, false);
 	assert_int_equal(h.len[0], 5096);
-	output_add(o, 1, bytes, 10);	/* the other has a window of its own */
+	output_add(o, 1, bytes, 10); /* the other has a window of its own */
 	assert_int_equal(h.len[1], 10);
 	output_end(o);
 	assert_false(output_done(o));
@@ -264,7 +267,7 @@ text_is_cut_between_characters_only(void **state)
 		memcpy(text + i, "\xe2\x82\xac", 3);
 	open_hub(&h, *state, 1 << 20);
 	o = output_new(h.set, "a", true, NULL);
-	for (i = 0; i < sizeof text; i += 50)	/* 50 is no multiple of 3 */
+	for (i = 0; i < sizeof text; i += 50) /* 50 is no multiple of 3 */
 		output_add(o, 0, text + i, 50);
 	output_end(o);
 	assert_int_equal(h.len[0], sizeof text);
@@ -285,7 +288,7 @@ what_is_no_text_goes_as_base64(void **state)
 		{ "plain", 5, 0 },
 		{ "nul\0", 4, 1 },
 		{ "bad\xff", 4, 1 },
-		{ "\xe2\x82", 2, 1 },	/* a character that never ends */
+		{ "\xe2\x82", 2, 1 }, /* a character that never ends */
 		{ "ab\xc3", 3, 1 },
 		{ "\x1b[0m", 4, 0 },
 	};
@@ -348,7 +351,7 @@ the_oldest_ended_output_makes_room(void **state)
 	output_add(c, 0, bytes, 600);
 	assert_int_equal(h.done, 0);
 	output_add(c, 0, bytes, 100);
-	assert_int_equal(h.done, 1);	/* b, which ended first */
+	assert_int_equal(h.done, 1); /* b, which ended first */
 	assert_int_equal(outputs_bytes(h.set), 900);
 	output_add(c, 0, bytes, 300);
 	assert_int_equal(h.done, 2);

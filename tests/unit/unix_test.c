@@ -142,7 +142,12 @@ what_is_no_socket_of_ours_stays(void **state)
 	assert_int_equal(symlink(target, scratch_path(s, "link")), 0);
 	assert_int_equal(unix_listen(s->path, 0600, 5, NULL), -1);
 	assert_int_equal(unlink(s->path), 0);
-	/* not even one that leads nowhere */
+	/* nor to a stale socket of our own, nor nowhere */
+	close(unix_listen(scratch_path(s, "sock"), 0600, 5, NULL));
+	snprintf(target, sizeof target, "%s", s->path);
+	assert_int_equal(symlink(target, scratch_path(s, "link")), 0);
+	assert_int_equal(unix_listen(s->path, 0600, 5, NULL), -1);
+	assert_int_equal(unlink(s->path), 0);
 	assert_int_equal(symlink("/nowhere", s->path), 0);
 	assert_int_equal(unix_listen(s->path, 0600, 5, NULL), -1);
 }

@@ -20,11 +20,11 @@ struct rig {
 	struct work *work;
 	struct work_config config;
 	char state[600], handlers[600];
-	json_t *acks;	/* all that were told */
+	json_t *acks; /* all that were told */
 	struct buf out[OUTPUT_STREAMS];
-	bool down;	/* the link */
-	bool deaf;	/* the hub acknowledges no output */
-	json_t *to_ack;	/* output frames that the hub has yet to answer */
+	bool down; /* the link */
+	bool deaf; /* the hub acknowledges no output */
+	json_t *to_ack; /* output frames that the hub has yet to answer */
 	unsigned idle;
 };
 
@@ -57,11 +57,11 @@ on_output(void *arg, const json_t *data)
 		    str_unb64(raw, sizeof raw, js_str(data, "data64"), &len));
 		buf_add(&r->out[i], raw, len);
 	}
-	json_array_append_new(r->to_ack,
-	    json_pack("{s:O,s:O,s:I}", "command_id",
-		json_object_get(data, "command_id"), "stream",
-		json_object_get(data, "stream"), "offset",
-		(json_int_t)r->out[i].len));
+	json_array_append_new(
+	    r->to_ack, json_pack("{s:O,s:O,s:I}", "command_id",
+			   json_object_get(data, "command_id"), "stream",
+			   json_object_get(data, "stream"), "offset",
+			   (json_int_t)r->out[i].len));
 	return true;
 }
 
@@ -151,9 +151,11 @@ handler(struct rig *r, const char *name, const char *body)
 }
 
 static const char mark[] = "echo \"$EWS_COMMAND_ID\" >> $dir/log";
-/* Runs until the test makes the file 'go'. */
-static const char hold[] = "echo \"$EWS_COMMAND_ID\" >> $dir/log\n"
-			   "while [ ! -e $dir/go ]; do sleep 0.02; done";
+/* Runs until the test makes the file 'go'; its output wakes our loop.
+ * Not for ever: a failed test leaves it behind. */
+static const char hold[] = "echo \"$EWS_COMMAND_ID\" >> $dir/log; echo up\n"
+			   "i=0; while [ ! -e $dir/go ] && [ $i -lt 1500 ]\n"
+			   "do i=$((i + 1)); sleep 0.02; done";
 
 static void
 let_go(struct rig *r)
@@ -175,8 +177,7 @@ read_log(struct rig *r)
 }
 
 static void
-take(struct rig *r, const char *id, const char *type, const char *more,
-    bool v1)
+take(struct rig *r, const char *id, const char *type, const char *more, bool v1)
 {
 	char *text = mem_printf("{\"command_id\":\"%s\",\"command_type\":\"%s\""
 				"%s%s}",
@@ -199,8 +200,8 @@ acknowledge(struct rig *r)
 		return;
 	r->to_ack = json_array();
 	json_array_foreach(frames, i, f)
-		work_output_acked(r->work, js_str(f, "command_id"),
-		    js_str(f, "stream"), js_int(f, "offset", 0), false);
+	    work_output_acked(r->work, js_str(f, "command_id"),
+		js_str(f, "stream"), js_int(f, "offset", 0), false);
 	json_decref(frames);
 }
 
@@ -217,9 +218,9 @@ count(struct rig *r, const char *id, const char *status)
 	size_t i, n = 0;
 	json_t *ack;
 
-	json_array_foreach(r->acks, i, ack)
-		n += str_eq(js_str(ack, "command_id"), id) &&
-		    str_eq(js_str(ack, "status"), status);
+	json_array_foreach(r->acks, i, ack) n +=
+	    str_eq(js_str(ack, "command_id"), id) &&
+	    str_eq(js_str(ack, "status"), status);
 	return n;
 }
 
@@ -232,7 +233,8 @@ told(struct rig *r, const char *id, const char *status)
 
 	while (count(r, id, status) == 0)
 		turn(r);
-	json_array_foreach(r->acks, i, ack) {
+	json_array_foreach(r->acks, i, ack)
+	{
 		if (str_eq(js_str(ack, "command_id"), id) &&
 		    str_eq(js_str(ack, "status"), status))
 			return ack;
@@ -277,8 +279,8 @@ a_command_runs_and_its_end_is_told(void **state)
 	assert_null(js_get(ack, "error"));
 	assert_true(str_starts(js_str(js_get(ack, "tail"), "stdout"),
 	    "{\"b\":1,\"a\":[\"x y\"]} -n $(id)/"));
-	assert_true(str_ends(js_str(js_get(ack, "tail"), "stdout"),
-	    "/state/run\n"));
+	assert_true(
+	    str_ends(js_str(js_get(ack, "tail"), "stdout"), "/state/run\n"));
 	assert_string_equal(js_str(js_get(ack, "tail"), "stderr"), "talk\n");
 	secret_sha256_hex(hex, "talk\n", 5);
 	assert_string_equal(js_str(ack, "stderr_sha256"), hex);
@@ -324,7 +326,8 @@ what_went_wrong_is_said(void **state)
 	size_t i;
 
 	open_rig(&r, *state);
-	handler(&r, "three", "echo first >&2; echo 'the last line' >&2; exit 3");
+	handler(
+	    &r, "three", "echo first >&2; echo 'the last line' >&2; exit 3");
 	handler(&r, "self", "kill $$");
 	handler(&r, "weak", "exit 0");
 	handler(&r, "hang", "sleep 100");
@@ -342,8 +345,8 @@ what_went_wrong_is_said(void **state)
 		reason = js_str(ack, "reason");
 		assert_true(str_eq(reason, cases[i].reason));
 		if (cases[i].error != NULL)
-			assert_string_equal(js_str(ack, "error"),
-			    cases[i].error);
+			assert_string_equal(
+			    js_str(ack, "error"), cases[i].error);
 		assert_true(strlen(js_str(ack, "error")) > 0);
 		assert_int_equal(js_int(ack, "exit_code", -1), cases[i].code);
 		assert_int_equal(js_int(ack, "signal", -1), cases[i].signal);
@@ -363,7 +366,7 @@ an_old_hub_is_told_what_it_understands(void **state)
 	handler(&r, "three", "echo x; exit 3");
 	handler(&r, "fine", "exit 0");
 	start(&r);
-	for (n = 0; n < 2; n++) {	/* also after a restart */
+	for (n = 0; n < 2; n++) { /* also after a restart */
 		take(&r, "a", "three", "\"stream\":true", false);
 		take(&r, "b", "fine", "", false);
 		ack = told(&r, "a", "failed");
@@ -392,7 +395,7 @@ a_repeat_is_answered_and_not_run(void **state)
 	handler(&r, "hold", hold);
 	start(&r);
 	take(&r, "c1", "hold", "", true);
-	take(&r, "c1", "hold", "", true);	/* while it is being entered */
+	take(&r, "c1", "hold", "", true); /* while it is being entered */
 	told(&r, "c1", "executing");
 	take(&r, "c1", "hold", "", true);
 	assert_int_equal(count(&r, "c1", "executing"), 2);
@@ -403,7 +406,7 @@ a_repeat_is_answered_and_not_run(void **state)
 	work_confirmed(r.work, "c1");
 	work_confirmed(r.work, "c1");
 	take(&r, "c1", "hold", "", true);
-	while (count(&r, "c1", "completed") < 3)	/* from memory or disk */
+	while (count(&r, "c1", "completed") < 3) /* from memory or disk */
 		turn(&r);
 	restart(&r);
 	assert_int_equal(json_array_size(r.acks), 0);
@@ -521,7 +524,7 @@ cancelled_before_it_ran_it_never_runs(void **state)
 	told(&r, "b", "received");
 	work_cancel(r.work, "b", 15, 5000);
 	take(&r, "d", "hold", "", true);
-	work_cancel(r.work, "d", 15, 5000);	/* on its way to the disk */
+	work_cancel(r.work, "d", 15, 5000); /* on its way to the disk */
 	ack = told(&r, "b", "failed");
 	assert_string_equal(js_str(ack, "reason"), "cancelled");
 	let_go(&r);
@@ -615,10 +618,10 @@ ends_are_told_again_in_order_until_confirmed(void **state)
 	json_array_clear(r.acks);
 	work_resend(r.work);
 	assert_int_equal(json_array_size(r.acks), 2);
-	assert_string_equal(js_str(json_array_get(r.acks, 0), "command_id"),
-	    "a");
-	assert_string_equal(js_str(json_array_get(r.acks, 1), "command_id"),
-	    "c");
+	assert_string_equal(
+	    js_str(json_array_get(r.acks, 0), "command_id"), "a");
+	assert_string_equal(
+	    js_str(json_array_get(r.acks, 1), "command_id"), "c");
 	close_rig(&r);
 }
 
@@ -637,7 +640,7 @@ stopping_interrupts_what_runs_and_keeps_what_waits(void **state)
 	told(&r, "a", "executing");
 	told(&r, "b", "received");
 	work_stop(r.work);
-	take(&r, "c", "hold", "", true);	/* stays with the hub */
+	take(&r, "c", "hold", "", true); /* stays with the hub */
 	while (r.idle == 0)
 		turn(&r);
 	ack = told(&r, "a", "failed");
@@ -665,14 +668,14 @@ output_flows_while_it_runs_and_after_a_lost_link(void **state)
 	    "head -c 2000000 /dev/zero & seq 300000 >&2; wait; echo end");
 	start(&r);
 	take(&r, "a", "talk", "\"stream\":true", true);
-	while (r.out[0].len < 6)	/* it has not ended: live */
+	while (r.out[0].len < 6) /* it has not ended: live */
 		turn(&r);
 	assert_int_equal(count(&r, "a", "completed"), 0);
 	let_go(&r);
 	while (r.out[1].len < 500000)
 		turn(&r);
 	r.down = true;
-	ack = told(&r, "a", "completed");	/* nobody read, and it ended */
+	ack = told(&r, "a", "completed"); /* nobody read, and it ended */
 	work_confirmed(r.work, "a");
 	got = r.out[0].len;
 	assert_int_equal(js_int(ack, "stdout_bytes", 0), 2000010);
@@ -708,7 +711,7 @@ output_that_nobody_takes_is_cut_and_counted(void **state)
 	assert_int_equal(js_int(ack, "exit_code", 0), 5);
 	assert_true(js_bool(ack, "truncated", false));
 	assert_int_equal(number(&r, "spool_bytes"), 1000000);
-	assert_int_equal(r.out[0].len, 262144);	/* the window */
+	assert_int_equal(r.out[0].len, 262144); /* the window */
 	work_output_acked(r.work, "a", "stdout", 0, true);
 	assert_int_equal(number(&r, "spool_bytes"), 0);
 	close_rig(&r);
@@ -729,41 +732,83 @@ the_tail_is_always_text(void **state)
 	ack = told(&r, "a", "completed");
 	tail = js_str(js_get(ack, "tail"), "stdout");
 	assert_true(strlen(tail) <= 1024 && strlen(tail) > 1000);
-	assert_true(str_ends(tail,
-	    "a\xef\xbf\xbd"
-	    "b\xef\xbf\xbd"
-	    "c\xef\xbf\xbd"));
+	assert_true(str_ends(tail, "a\xef\xbf\xbd"
+				   "b\xef\xbf\xbd"
+				   "c\xef\xbf\xbd"));
 	close_rig(&r);
+}
+
+/* Until restore_files; 'left' may still be opened. */
+static void
+no_more_files(struct rlimit *before, int left)
+{
+	struct rlimit low;
+	int fd = dup(0); /* the lowest that is free */
+
+	close(fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+	low = *before;
+	low.rlim_cur = (rlim_t)(fd + left);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+}
+
+static void
+restore_files(const struct rlimit *before)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, before), 0);
 }
 
 /* First none is left for the handlers directory, then two for the pipes. */
 static void
 a_shortage_delays_and_loses_nothing(void **state)
 {
-	struct rlimit before, low;
+	struct rlimit before;
 	struct rig r;
-	int fd, left;
+	int left;
 
 	open_rig(&r, *state);
 	handler(&r, "mark", mark);
 	start(&r);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	for (left = 0; left <= 2; left += 2) {
 		const char *id = left == 0 ? "a" : "b";
 
 		take(&r, id, "mark", "", true);
-		fd = dup(0);	/* the lowest that is free */
-		close(fd);
-		low = before;
-		low.rlim_cur = (rlim_t)(fd + left);
-		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		no_more_files(&before, left);
 		while (number(&r, "waiting") == 0)
 			turn(&r);
-		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		restore_files(&before);
 		told(&r, id, "completed");
 		assert_int_equal(number(&r, "waiting"), 0);
 	}
 	assert_string_equal(read_log(&r), "a\nb\n");
+	close_rig(&r);
+}
+
+/* A slot becomes free while b is on its way to the disk. */
+static void
+a_newcomer_does_not_overtake_one_being_entered(void **state)
+{
+	struct rlimit before;
+	struct rig r;
+	json_t *ack;
+
+	open_rig(&r, *state);
+	r.config.concurrency = 1;
+	handler(&r, "mark", mark);
+	start(&r);
+	take(&r, "a", "mark", "", true);
+	no_more_files(&before, 0);
+	while (number(&r, "waiting") == 0)
+		turn(&r);
+	restore_files(&before);
+	take(&r, "b", "mark", "", true);
+	work_cancel(r.work, "a", SIGTERM, 1000);
+	ack = told(&r, "a", "failed");
+	assert_string_equal(js_str(ack, "reason"), "cancelled");
+	take(&r, "c", "mark", "", true);
+	told(&r, "c", "completed");
+	told(&r, "b", "completed");
+	assert_string_equal(read_log(&r), "b\nc\n");
 	close_rig(&r);
 }
 
@@ -780,8 +825,7 @@ nonsense_is_ignored(void **state)
 	handler(&r, "mark", mark);
 	start(&r);
 	for (i = 0; i < N_OF(cases); i++) {
-		json_t *data =
-		    js_read_object(cases[i], strlen(cases[i]), NULL);
+		json_t *data = js_read_object(cases[i], strlen(cases[i]), NULL);
 
 		work_take(r.work, data, true);
 		json_decref(data);
@@ -818,6 +862,7 @@ main(void)
 		SCRATCH_TEST(output_that_nobody_takes_is_cut_and_counted),
 		SCRATCH_TEST(the_tail_is_always_text),
 		SCRATCH_TEST(a_shortage_delays_and_loses_nothing),
+		SCRATCH_TEST(a_newcomer_does_not_overtake_one_being_entered),
 		SCRATCH_TEST(nonsense_is_ignored),
 	};
 

@@ -31,7 +31,7 @@ end_of(const struct agent *a, const struct command_ack *k)
 		return CMD_DONE;
 	if (a->ours && k->reason == NULL &&
 	    (k->exit_code >= 0 || k->signal != 0))
-		return CMD_DONE;	/* it ran to its end, whatever its code */
+		return CMD_DONE; /* it ran to its end, whatever its code */
 	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
 		if (str_eq(reasons[i].reason, k->reason))
 			return reasons[i].state;
@@ -51,7 +51,7 @@ outcome_of(const struct command_ack *k)
 		.detail = k->detail };
 
 	if (k->word == ACK_COMPLETED && o.exit_code < 0)
-		o.exit_code = 0;	/* so that "run" ends with 0 */
+		o.exit_code = 0; /* so that "run" ends with 0 */
 	return o;
 }
 
@@ -75,8 +75,8 @@ at_once(command_saved_fn *done, void *arg)
 }
 
 static void
-note_late(struct core *core, const struct agent *a,
-    const struct command_ack *k, const char *what)
+note_late(struct core *core, const struct agent *a, const struct command_ack *k,
+    const char *what)
 {
 	core->stats.acks_late++;
 	log_limited(a->id, LOG_INFO, "agent %s: ack of %s %s", log_q(a->id),
@@ -88,7 +88,7 @@ note_late(struct core *core, const struct agent *a,
 struct late {
 	struct core *core;
 	char agent[129];
-	struct command_ack ack;	/* its texts are ours */
+	struct command_ack ack; /* its texts are ours */
 	command_saved_fn *done;
 	void *arg;
 };
@@ -117,7 +117,8 @@ say_again(struct late *l, struct agent *a)
 {
 	struct store_outcome how = outcome_of(&l->ack);
 	struct store_step step = { .state = end_of(a, &l->ack),
-		.at_ms = time_of(l->core, &l->ack), .note = "a later ack",
+		.at_ms = time_of(l->core, &l->ack),
+		.note = "a later ack",
 		.outcome = &how };
 	struct saved *s = saved_new(l->done, l->arg);
 
@@ -128,8 +129,8 @@ say_again(struct late *l, struct agent *a)
 }
 
 static void
-on_late(void *arg, const struct store_command *c,
-    const struct store_history *h, size_t n, const struct err *err)
+on_late(void *arg, const struct store_command *c, const struct store_history *h,
+    size_t n, const struct err *err)
 {
 	struct late *l = arg;
 	struct agent *a = agent_find(l->core, l->agent);
@@ -171,7 +172,7 @@ ack_unknown(struct core *core, struct agent *from, const struct command_ack *k,
 	if (store_get(core->config.store, k->id, on_late, l, NULL))
 		return;
 	late_free(l);
-	at_once(done, arg);	/* said again later, or never mind */
+	at_once(done, arg); /* said again later, or never mind */
 }
 
 /* ---- of one that has not ended ---------------------------------------- */
@@ -196,7 +197,7 @@ progress(struct command *c, enum command_state state, const char *note,
 	}
 	to_sent(c);
 	command_step(c, state, note, saved_done, saved_new(done, arg));
-	agent_pump(c->agent);	/* a foreign one has left the window */
+	agent_pump(c->agent); /* a foreign one has left the window */
 }
 
 enum { HOLD_MS = 1000 };
@@ -229,13 +230,14 @@ final_ack(struct command *c, const struct command_ack *k,
 		    done, arg);
 		return;
 	}
-	command_finish(c, end_of(a, k), &how, time_of(c->core, k), NULL, done,
-	    arg);
+	output_kept(c, k->stdout_kept, k->stderr_kept);
+	command_finish(
+	    c, end_of(a, k), &how, time_of(c->core, k), NULL, done, arg);
 }
 
 static void
-ack_live(struct command *c, const struct command_ack *k,
-    command_saved_fn *done, void *arg)
+ack_live(struct command *c, const struct command_ack *k, command_saved_fn *done,
+    void *arg)
 {
 	switch (k->word) {
 	case ACK_RECEIVED:
@@ -259,8 +261,8 @@ static bool
 may_have(const struct command *c)
 {
 	return c->stored &&
-	    (c->attempts > 0 || c->loaded || c->place == PLACE_HANDED ||
-		c->place == PLACE_ORPHAN || c->place == PLACE_SENT);
+	       (c->attempts > 0 || c->loaded || c->place == PLACE_HANDED ||
+		   c->place == PLACE_ORPHAN || c->place == PLACE_SENT);
 }
 
 void

@@ -99,8 +99,7 @@ agent_save(struct agent *a)
 
 	if (!store_agent(a->core->config.store, &sa, NULL, NULL))
 		log_limited("agents", LOG_WARN,
-		    "agent %s: the store has no room to note it",
-		    log_q(a->id));
+		    "agent %s: the store has no room to note it", log_q(a->id));
 	free(about);
 	free(config);
 }
@@ -108,8 +107,8 @@ agent_save(struct agent *a)
 static int
 by_name(const void *a, const void *b)
 {
-	return strcmp((*(struct agent *const *)a)->id,
-	    (*(struct agent *const *)b)->id);
+	return strcmp(
+	    (*(struct agent *const *)a)->id, (*(struct agent *const *)b)->id);
 }
 
 void
@@ -161,8 +160,8 @@ bool
 agent_polls(const struct agent *a)
 {
 	return a->kind == LINK_POLL ||
-	    (a->kind == LINK_NONE && a->polled_ms != 0 &&
-		core_wall(a->core) - a->polled_ms < POLLING_MS);
+	       (a->kind == LINK_NONE && a->polled_ms != 0 &&
+		   core_wall(a->core) - a->polled_ms < POLLING_MS);
 }
 
 /* ---- from the store --------------------------------------------------- */
@@ -170,9 +169,9 @@ agent_polls(const struct agent *a)
 static json_t *
 read_object(const char *text)
 {
-	return text != NULL && *text != '\0' ?
-	    js_read_object(text, strlen(text), NULL) :
-	    NULL;
+	return text != NULL && *text != '\0'
+		   ? js_read_object(text, strlen(text), NULL)
+		   : NULL;
 }
 
 static void
@@ -208,8 +207,9 @@ load_command(void *arg, const struct store_command *sc)
 	struct command *c;
 
 	if (sc->state == CMD_DEAD) {
-		log_error("command %s for %s: its stored copy is damaged; it is "
-		          "dead and will not be delivered",
+		log_error(
+		    "command %s for %s: its stored copy is damaged; it is "
+		    "dead and will not be delivered",
 		    log_q(sc->id), log_q(sc->agent));
 		return;
 	}
@@ -218,7 +218,7 @@ load_command(void *arg, const struct store_command *sc)
 		a = make(core, sc->agent);
 	c = command_make(core, sc, a);
 	if (c == NULL)
-		abort();	/* start-up: nobody waits for an answer */
+		abort(); /* start-up: nobody waits for an answer */
 	c->stored = c->loaded = true;
 	c->stored_once = !a->ours && sc->state == CMD_RECEIVED;
 	if (sc->state == CMD_ACCEPTED || sc->state == CMD_SCHEDULED)
@@ -231,5 +231,5 @@ bool
 core_load(struct core *core, struct err *err)
 {
 	return store_load_agents(core->config.store, load_agent, core, err) &&
-	    store_load(core->config.store, load_command, core, err);
+	       store_load(core->config.store, load_command, core, err);
 }

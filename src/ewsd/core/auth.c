@@ -124,12 +124,13 @@ judge(struct auth *a, const char *token, const char *claimed,
 		struct secret_token t;
 		bool raw = secret_eq(token, s->text) && raw_ok;
 		bool form_b = secret_token_open(token, s->text, &t) &&
-		    secret_token_fresh(&t, now_s) && id_name_ok(t.id);
+			      secret_token_fresh(&t, now_s) && id_name_ok(t.id);
 
 		if (raw) {
 			prove(who, claimed, false, s->serial);
 			answer = AUTH_OK;
-		} else if (form_b && claimed != NULL && !str_eq(t.id, claimed)) {
+		} else if (form_b && claimed != NULL &&
+			   !str_eq(t.id, claimed)) {
 			answer = AUTH_FOREIGN;
 		} else if (form_b) {
 			prove(who, t.id, true, s->serial);
@@ -161,12 +162,12 @@ signed_in_time(struct auth *a, const char *ts)
 	if (!str_u64(ts, 1, INT32_MAX * 4ULL, &at))
 		return false;
 	return (int64_t)at >= now_s - SIGNED_AGE_S &&
-	    (int64_t)at <= now_s + SIGNED_AGE_S;
+	       (int64_t)at <= now_s + SIGNED_AGE_S;
 }
 
 enum auth_answer
-auth_signature(struct auth *a, const struct auth_signed *s,
-    struct auth_who *who)
+auth_signature(
+    struct auth *a, const struct auth_signed *s, struct auth_who *who)
 {
 	enum auth_answer answer = AUTH_WRONG;
 	char hex[65];
@@ -203,7 +204,8 @@ auth_admin(struct auth *a, const char *key, const char *authorization,
 	if (key == NULL && token == NULL)
 		return AUTH_MISSING;
 	good = secret_eq(key != NULL ? key : "", want != NULL ? want : "-");
-	good |= secret_eq(token != NULL ? token : "", want != NULL ? want : "-");
+	good |=
+	    secret_eq(token != NULL ? token : "", want != NULL ? want : "-");
 	if (want == NULL || !good)
 		return AUTH_WRONG;
 	memset(who, 0, sizeof *who);
@@ -225,8 +227,8 @@ auth_registration(struct auth *a, const char *token, const char *id)
 char *
 auth_token(struct auth *a, const char *id, const char *phone)
 {
-	return secret_token(a->set.secrets[0].text, id, phone,
-	    clock_wall(a->clock) / 1000);
+	return secret_token(
+	    a->set.secrets[0].text, id, phone, clock_wall(a->clock) / 1000);
 }
 
 int

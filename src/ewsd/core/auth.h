@@ -34,17 +34,17 @@ unsigned auth_generation(const struct auth *);
 
 enum auth_answer {
 	AUTH_OK,
-	AUTH_MISSING,	/* nothing, or nothing that we know */
-	AUTH_WRONG,	/* forged, expired, malformed */
-	AUTH_FOREIGN	/* good, but of another id */
+	AUTH_MISSING, /* nothing, or nothing that we know */
+	AUTH_WRONG, /* forged, expired, malformed */
+	AUTH_FOREIGN /* good, but of another id */
 };
 
 /* Who somebody proved to be. */
 struct auth_who {
 	bool admin, edge;
-	bool bound;	/* the credential itself names 'id' */
-	char id[129];	/* of an edge; "" if it named none */
-	uint32_t serial;	/* of the secret used; 0: none */
+	bool bound; /* the credential itself names 'id' */
+	char id[129]; /* of an edge; "" if it named none */
+	uint32_t serial; /* of the secret used; 0: none */
 };
 
 /* The value of Authorization: "Bearer SECRET" or "Bearer TOKEN" (forms A
@@ -56,12 +56,12 @@ enum auth_answer auth_bearer(struct auth *, const char *authorization,
 /* METHOD:PATH:TS:BODY under a secret; 'ts' in Unix seconds within five
  * minutes of now. The path is the target as sent. */
 struct auth_signed {
-	const char *id, *ts, *signature;	/* headers; NULL: missing */
+	const char *id, *ts, *signature; /* headers; NULL: missing */
 	const char *method, *path, *body;
 	size_t body_len;
 };
-enum auth_answer auth_signature(struct auth *, const struct auth_signed *,
-    struct auth_who *who);
+enum auth_answer
+auth_signature(struct auth *, const struct auth_signed *, struct auth_who *who);
 
 /* X-Admin-Key, or the same key as a bearer; either may be NULL. Without a
  * configured key nobody is admin. */

@@ -97,8 +97,7 @@ load_own(struct auth_set *s, const struct conf *conf, struct err *err)
 	}
 	if (set == NULL && !path_state(dir, "ewsd", err))
 		return false;
-	if (!path_private_dir(dir, err) ||
-	    !path_join(path, dir, "secret", err))
+	if (!path_private_dir(dir, err) || !path_join(path, dir, "secret", err))
 		return false;
 	if (access(path, F_OK) == -1 && !make(path, err))
 		return false;
@@ -115,8 +114,8 @@ load(struct auth_set *s, const struct conf *conf, struct err *err)
 	const char *old = conf_str(conf, SET_secret_file_old);
 	char *text;
 
-	if (!from_either(conf, SET_secret_file, SET_secret,
-		"the shared secret", &text, err))
+	if (!from_either(conf, SET_secret_file, SET_secret, "the shared secret",
+		&text, err))
 		return false;
 	if (text != NULL ? !add(s, text) : !load_own(s, conf, err))
 		return false;
@@ -128,9 +127,9 @@ load(struct auth_set *s, const struct conf *conf, struct err *err)
 	}
 	return from_either(conf, SET_admin_key_file, SET_admin_key,
 		   "the admin key", &s->admin, err) &&
-	    from_either(conf, SET_registration_token_file,
-		SET_registration_token, "the registration token",
-		&s->registration, err);
+	       from_either(conf, SET_registration_token_file,
+		   SET_registration_token, "the registration token",
+		   &s->registration, err);
 }
 
 bool

@@ -13,13 +13,13 @@
 
 struct auth_secret {
 	char *text;
-	uint32_t serial;	/* the same as long as the text stays */
+	uint32_t serial; /* the same as long as the text stays */
 };
 
 struct auth_set {
-	struct auth_secret secrets[2];	/* the present one first */
+	struct auth_secret secrets[2]; /* the present one first */
 	size_t n;
-	char *admin, *registration;	/* or NULL */
+	char *admin, *registration; /* or NULL */
 	bool made;
 };
 

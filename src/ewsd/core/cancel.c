@@ -12,8 +12,8 @@ end_now(struct command *c, const char **answer)
 	how.reason = "cancelled";
 	*answer = "cancelled";
 	if (c->stored)
-		command_finish(c, CMD_CANCELLED, &how, core_wall(c->core),
-		    NULL, NULL, NULL);
+		command_finish(c, CMD_CANCELLED, &how, core_wall(c->core), NULL,
+		    NULL, NULL);
 	return true;
 }
 
@@ -46,8 +46,8 @@ ask(struct command *c, int signal, int64_t grace_ms, const char **answer,
 }
 
 bool
-command_cancel(struct core *core, const char *id, int signal,
-    int64_t grace_ms, const char **answer, struct err *err)
+command_cancel(struct core *core, const char *id, int signal, int64_t grace_ms,
+    const char **answer, struct err *err)
 {
 	struct command *c = command_find(core, id);
 
@@ -63,10 +63,11 @@ command_cancel(struct core *core, const char *id, int signal,
 		return false;
 	}
 	if (!c->stored)
-		c->cancel_signal = signal;	/* once it is on disk */
+		c->cancel_signal = signal; /* once it is on disk */
 	if (!c->stored || c->state == CMD_UNACKED ||
-	    (!c->written && (c->place == PLACE_QUEUED ||
-		c->place == PLACE_AHEAD || c->place == PLACE_READY)))
+	    (!c->written &&
+		(c->place == PLACE_QUEUED || c->place == PLACE_AHEAD ||
+		    c->place == PLACE_READY)))
 		return end_now(c, answer);
 	return ask(c, signal, grace_ms, answer, err);
 }

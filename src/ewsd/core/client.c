@@ -36,8 +36,8 @@ client_find(struct core *core, uint64_t id)
 }
 
 bool
-client_send(struct client *c, struct frame *f, enum outq_lane lane,
-    uint64_t tag)
+client_send(
+    struct client *c, struct frame *f, enum outq_lane lane, uint64_t tag)
 {
 	if (c->state == CLIENT_CLOSING)
 		return false;
@@ -56,15 +56,15 @@ client_close(struct client *c, int code, const char *why)
 	if (c->state == CLIENT_CLOSING)
 		return;
 	c->state = CLIENT_CLOSING;
-	log_debug("%s %s: closing (%d %s)", c->door->name, c->address, code,
-	    why);
+	log_debug(
+	    "%s %s: closing (%d %s)", c->door->name, c->address, code, why);
 	c->door->want_close(c->conn, code, why);
 }
 
 void
 client_gone(struct client *c)
 {
-	c->state = CLIENT_CLOSING;	/* nothing more goes in */
+	c->state = CLIENT_CLOSING; /* nothing more goes in */
 	HASH_DELETE(hh, c->core->clients, c);
 	c->core->stats.connections = HASH_COUNT(c->core->clients);
 	outq_fini(&c->out);

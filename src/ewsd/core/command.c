@@ -99,8 +99,8 @@ command_uncount(struct command *c)
 }
 
 struct command *
-command_make(struct core *core, const struct store_command *from,
-    struct agent *a)
+command_make(
+    struct core *core, const struct store_command *from, struct agent *a)
 {
 	struct command *c = mem_alloc(sizeof *c);
 
@@ -135,7 +135,7 @@ command_drop(struct command *c)
 {
 	struct watcher *w, *next;
 
-	DL_FOREACH_SAFE(c->watchers, w, next)
+	DL_FOREACH_SAFE (c->watchers, w, next)
 		w->command = NULL;
 	command_no_tag(c);
 	queue_take(c);
@@ -199,7 +199,7 @@ command_tell_step(struct command *c)
 	struct watcher *w, *next;
 
 	/* Whoever is told may stop watching, but only itself. */
-	DL_FOREACH_SAFE(c->watchers, w, next)
+	DL_FOREACH_SAFE (c->watchers, w, next)
 		if (w->told && w->step != NULL)
 			w->step(w, c);
 }
@@ -208,15 +208,17 @@ void
 command_step(struct command *c, enum command_state state, const char *note,
     store_done_fn *done, void *arg)
 {
-	struct store_step step = { .state = state, .note = note,
-		.method = c->method, .at_ms = core_wall(c->core) };
+	struct store_step step = { .state = state,
+		.note = note,
+		.method = c->method,
+		.at_ms = core_wall(c->core) };
 	bool told = c->state == state;
 
 	c->state = state;
 	c->updated_ms = step.at_ms;
 	if (!store_step(c->core->config.store, c->id, &step, done, arg) &&
 	    done != NULL)
-		done(arg, NULL);	/* only a step: it may be lost */
+		done(arg, NULL); /* only a step: it may be lost */
 	if (!told)
 		command_tell_step(c);
 }
@@ -245,5 +247,5 @@ watcher_stop(struct watcher *w)
 		output_credit(c, OUTPUT_STDOUT);
 		output_credit(c, OUTPUT_STDERR);
 	}
-	command_settle(c);	/* it may have been the last reason to stay */
+	command_settle(c); /* it may have been the last reason to stay */
 }

@@ -125,10 +125,11 @@ struct command_ack {
 	int exit_code;		/* -1 */
 	int signal;		/* 0 */
 	int64_t duration_ms, stdout_bytes, stderr_bytes;	/* -1 */
+	int64_t stdout_kept, stderr_kept;	/* can be had; -1: all */
 	const char *detail;	/* JSON text kept as it is, or NULL */
 };
 #define COMMAND_ACK_INIT { NULL, ACK_NOTE, 0, NULL, NULL, -1, 0, -1, -1, -1, \
-	NULL }
+	-1, -1, NULL }
 /* 'from' is who said it: acks for another's command are ignored as unknown.
  * 'done' (or NULL) is called when what it changed is on disk, or at once if
  * it changed nothing. */

@@ -25,7 +25,7 @@ saved_done(void *saved, const struct err *err)
 {
 	struct saved *s = saved;
 
-	(void)err;	/* comes only when the hub ends */
+	(void)err; /* comes only when the hub ends */
 	if (s->fn != NULL)
 		s->fn(s->arg);
 	free(s);
@@ -65,7 +65,7 @@ command_settle(struct command *c)
 
 	if (c->end == NULL)
 		return;
-	DL_FOREACH_SAFE(c->watchers, w, next)
+	DL_FOREACH_SAFE (c->watchers, w, next)
 		if (w->told && output_complete(c, w))
 			tell_ended(c, w);
 	if (c->watchers == NULL && c->end->saved)
@@ -73,7 +73,7 @@ command_settle(struct command *c)
 }
 
 struct saving {
-	struct command *command;	/* kept until it is saved */
+	struct command *command; /* kept until it is saved */
 	command_saved_fn *fn;
 	void *arg;
 };
@@ -97,8 +97,10 @@ saved(void *arg, const struct err *err)
 static bool
 save(struct command *c, int64_t at_ms, const char *note, struct saving *s)
 {
-	struct store_step step = { .state = c->state, .at_ms = at_ms,
-		.note = note, .outcome = &c->end->outcome };
+	struct store_step step = { .state = c->state,
+		.at_ms = at_ms,
+		.note = note,
+		.outcome = &c->end->outcome };
 
 	return store_step(c->core->config.store, c->id, &step, saved, s);
 }
@@ -173,6 +175,6 @@ command_finish(struct command *c, enum command_state state,
 	s->arg = arg;
 	if (!save(c, at_ms, note, s))
 		keep_unsaved(c, s);
-	command_settle(c);	/* never frees it: it is not saved yet */
+	command_settle(c); /* never frees it: it is not saved yet */
 	agent_pump(a);
 }

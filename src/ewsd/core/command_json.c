@@ -68,7 +68,8 @@ show(const struct shown *s)
 	put_text(o, "agent", s->agent);
 	put_text(o, "type", s->type);
 	put_text(o, "state", state_word(s->state));
-	put_text(o, "priority", priority_word((enum command_priority)s->priority));
+	put_text(
+	    o, "priority", priority_word((enum command_priority)s->priority));
 	put_time(o, "created_at", s->created_ms);
 	put_time(o, "updated_at", s->updated_ms);
 	put_int(o, "attempts", s->attempts, -1);
@@ -161,9 +162,10 @@ agent_json(const struct agent *a, bool full)
 	put_text(o, "agent", a->id);
 	put_text(o, "status", up ? "online" : polls ? "polling" : "offline");
 	json_object_set_new(o, "connected", json_boolean(up));
-	put_text(o, "link", link_word(up ? LINK_WEBSOCKET :
-	        polls                    ? LINK_POLL :
-	                                   LINK_NONE));
+	put_text(o, "link",
+	    link_word(up      ? LINK_WEBSOCKET
+		      : polls ? LINK_POLL
+			      : LINK_NONE));
 	json_object_set_new(o, "ews", json_boolean(a->ours));
 	put_text(o, "instance", a->instance[0] != '\0' ? a->instance : NULL);
 	put_about(o, a);

@@ -14,8 +14,8 @@
 #include "lib/str.h"
 
 static bool
-form_ok(const struct core *core, const struct command_request *r,
-    struct err *err)
+form_ok(
+    const struct core *core, const struct command_request *r, struct err *err)
 {
 	size_t max = core->config.limits->payload;
 	size_t argv = r->argv != NULL ? strlen(r->argv) : 0;
@@ -42,8 +42,7 @@ form_ok(const struct core *core, const struct command_request *r,
 }
 
 static bool
-full(size_t depth, size_t limit, size_t more, const char *what,
-    struct err *err)
+full(size_t depth, size_t limit, size_t more, const char *what, struct err *err)
 {
 	if (depth + more <= limit)
 		return false;
@@ -63,12 +62,12 @@ has_room(const struct core *core, const struct agent *a, size_t bytes,
 	if (full(a->waiting, l->queue_agent, 1, what, err))
 		return false;
 	snprintf(what, sizeof what, "the queue of %s is full, bytes", a->id);
-	return !full(a->waiting_bytes, l->queue_agent_bytes, bytes, what,
-		   err) &&
-	    !full(core->waiting, l->queue_total, 1,
-		"the hub's queue is full, commands", err) &&
-	    !full(core->waiting_bytes, l->queue_total_bytes, bytes,
-		"the hub's queue is full, bytes", err);
+	return !full(
+		   a->waiting_bytes, l->queue_agent_bytes, bytes, what, err) &&
+	       !full(core->waiting, l->queue_total, 1,
+		   "the hub's queue is full, commands", err) &&
+	       !full(core->waiting_bytes, l->queue_total_bytes, bytes,
+		   "the hub's queue is full, bytes", err);
 }
 
 static struct agent *
@@ -80,8 +79,8 @@ target(struct core *core, const struct command_request *r, struct err *err)
 		return a;
 	if (r->queue_unknown)
 		return agent_get(core, r->agent, err);
-	err_set(err, EXIT_NEGATIVE, "agent_unknown", "no agent named %s",
-	    r->agent);
+	err_set(
+	    err, EXIT_NEGATIVE, "agent_unknown", "no agent named %s", r->agent);
 	return NULL;
 }
 
@@ -92,7 +91,7 @@ tell_accepted(struct command *c, bool duplicate)
 	struct watcher *w, *next;
 
 	c->stored = true;
-	DL_FOREACH_SAFE(c->watchers, w, next) {
+	DL_FOREACH_SAFE (c->watchers, w, next) {
 		if (w->told)
 			continue;
 		w->told = true;
@@ -135,9 +134,10 @@ stand_in(struct command *c, const struct store_command *old)
 	c->created_ms = old->created_ms;
 	c->updated_ms = old->updated_ms;
 	c->attempts = old->attempts;
-	c->method = old->method != NULL && strcmp(old->method, "http") == 0 ?
-	    link_word(LINK_POLL) :
-	    old->method != NULL ? link_word(LINK_WEBSOCKET) : NULL;
+	c->method = old->method != NULL && strcmp(old->method, "http") == 0
+			? link_word(LINK_POLL)
+		    : old->method != NULL ? link_word(LINK_WEBSOCKET)
+					  : NULL;
 	c->core->stats.commands_duplicate++;
 	command_set_end(c, &old->outcome);
 	tell_accepted_ended(c);
@@ -151,7 +151,7 @@ accepted(struct command *c)
 	c->core->stats.commands_accepted++;
 	queue_put(c);
 	tell_accepted(c, false);
-	if (c->cancel_signal != 0)	/* taken back meanwhile */
+	if (c->cancel_signal != 0) /* taken back meanwhile */
 		command_finish(c, CMD_CANCELLED, NULL, core_wall(c->core), NULL,
 		    NULL, NULL);
 	else
@@ -187,14 +187,14 @@ same(const struct command *c, const struct command_request *r)
 	size_t len = r->payload != NULL ? r->payload_len : 2;
 
 	return str_eq(c->agent->id, r->agent) && str_eq(c->type, r->type) &&
-	    str_eq(c->argv, r->argv) && c->payload_len == len &&
-	    memcmp(c->payload, payload, len) == 0;
+	       str_eq(c->argv, r->argv) && c->payload_len == len &&
+	       memcmp(c->payload, payload, len) == 0;
 }
 
 /* The id is in memory already. */
 static bool
-repeated(struct command *c, const struct command_request *r,
-    struct watcher *w, struct err *err)
+repeated(struct command *c, const struct command_request *r, struct watcher *w,
+    struct err *err)
 {
 	if (!same(c, r)) {
 		err_set(err, EXIT_DATA, "conflict",
@@ -206,7 +206,7 @@ repeated(struct command *c, const struct command_request *r,
 		return true;
 	command_watch(c, w);
 	w->duplicate = true;
-	w->told = false;	/* it has to hear it, now or with the first */
+	w->told = false; /* it has to hear it, now or with the first */
 	if (c->end != NULL)
 		tell_accepted_ended(c);
 	else if (c->stored)
@@ -220,15 +220,21 @@ take_in(struct core *core, const struct command_request *r, struct agent *a,
 {
 	int64_t now = core_wall(core);
 	char uuid[ID_UUID_SIZE];
-	struct store_command sc = { .id = r->id, .agent = r->agent,
-		.type = r->type, .payload = r->payload,
-		.payload_len = r->payload_len, .argv = r->argv,
-		.asker = r->asker, .priority = (int)r->priority,
-		.state = CMD_ACCEPTED, .seq = core->last_seq + 1,
-		.created_ms = now, .updated_ms = now,
+	struct store_command sc = { .id = r->id,
+		.agent = r->agent,
+		.type = r->type,
+		.payload = r->payload,
+		.payload_len = r->payload_len,
+		.argv = r->argv,
+		.asker = r->asker,
+		.priority = (int)r->priority,
+		.state = CMD_ACCEPTED,
+		.seq = core->last_seq + 1,
+		.created_ms = now,
+		.updated_ms = now,
 		.deadline_ms = r->deadline_ms,
 		.flags = (r->stream ? STORE_STREAM : 0u) |
-		    (r->at_least_once ? STORE_AT_LEAST_ONCE : 0u),
+			 (r->at_least_once ? STORE_AT_LEAST_ONCE : 0u),
 		.outcome = STORE_OUTCOME_INIT };
 	struct command *c;
 
@@ -273,7 +279,7 @@ submit(struct core *core, const struct command_request *r, struct watcher *w,
 		return repeated(old, r, w, err);
 	a = target(core, r, err);
 	return a != NULL && has_room(core, a, r->payload_len, err) &&
-	    take_in(core, r, a, w, err);
+	       take_in(core, r, a, w, err);
 }
 
 bool

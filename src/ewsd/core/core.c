@@ -29,9 +29,9 @@ core_free(struct core *core)
 
 	if (core == NULL)
 		return;
-	HASH_ITER(by_id, core->by_id, c, next_command)
+	HASH_ITER (by_id, core->by_id, c, next_command)
 		command_drop(c);
-	HASH_ITER(hh, core->agents, a, next_agent)
+	HASH_ITER (hh, core->agents, a, next_agent)
 		agent_free(a);
 	free(core);
 }

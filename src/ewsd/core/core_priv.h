@@ -15,55 +15,55 @@ struct core {
 	struct agent *agents;
 	struct command *by_id, *by_tag;
 	struct client *clients;
-	struct command *unsaved;	/* ends that the store's queue refused */
+	struct command *unsaved; /* ends that the store's queue refused */
 	struct stats stats;
 	uint64_t last_seq, last_tag, last_client;
 	size_t waiting, waiting_bytes;
-	int64_t pruned_mono;	/* when retention last ran */
+	int64_t pruned_mono; /* when retention last ran */
 	bool draining;
-	bool held;		/* some agent's hold_until is set */
+	bool held; /* some agent's hold_until is set */
 };
 
 /* Where a command is in its agent's lists. */
 enum command_place {
-	PLACE_NONE,	/* not yet on disk, or ended */
-	PLACE_QUEUED,	/* waits in queued[priority], in seq order */
-	PLACE_AHEAD,	/* foreign: "delivered" is being synced first */
-	PLACE_READY,	/* foreign: that is on disk; the link has no room */
-	PLACE_HANDED,	/* the link has it, not written yet */
-	PLACE_ORPHAN,	/* foreign: handed to a link that is gone since */
-	PLACE_SENT	/* written; or unacked */
+	PLACE_NONE, /* not yet on disk, or ended */
+	PLACE_QUEUED, /* waits in queued[priority], in seq order */
+	PLACE_AHEAD, /* foreign: "delivered" is being synced first */
+	PLACE_READY, /* foreign: that is on disk; the link has no room */
+	PLACE_HANDED, /* the link has it, not written yet */
+	PLACE_ORPHAN, /* foreign: handed to a link that is gone since */
+	PLACE_SENT /* written; or unacked */
 };
 
 struct agent_queues {
 	struct command *queued[PRIO_COUNT];
-	struct command *ahead;	/* AHEAD and READY, in order */
-	struct command *sent;	/* HANDED, ORPHAN and SENT, in order */
-	unsigned in_flight;	/* of 'sent': counted in the window */
+	struct command *ahead; /* AHEAD and READY, in order */
+	struct command *sent; /* HANDED, ORPHAN and SENT, in order */
+	unsigned in_flight; /* of 'sent': counted in the window */
 	unsigned n_ahead, orphans;
-	unsigned overtaken;	/* deliveries while a lower one waited */
-	int64_t hold_until;	/* monotonic: its own queue is full */
-	uint64_t offers;	/* deliveries by poll so far */
+	unsigned overtaken; /* deliveries while a lower one waited */
+	int64_t hold_until; /* monotonic: its own queue is full */
+	uint64_t offers; /* deliveries by poll so far */
 	struct {
 		char id[129];
 		uint64_t offer;
-	} passed;		/* the last one offered that has ended */
+	} passed; /* the last one offered that has ended */
 	bool pumping, again;
 };
 
 /* How it ended. */
 struct command_end {
-	struct store_outcome outcome;	/* its texts are ours */
-	json_t *result;		/* made for the watchers */
-	bool saved;		/* on disk */
-	struct saving *unsaved;	/* while the store has no room for it */
+	struct store_outcome outcome; /* its texts are ours */
+	json_t *result; /* made for the watchers */
+	bool saved; /* on disk */
+	struct saving *unsaved; /* while the store has no room for it */
 };
 
 /* command.c */
-struct command *command_make(struct core *, const struct store_command *,
-    struct agent *);
-void command_drop(struct command *);	/* unlinks and frees */
-void command_uncount(struct command *);	/* no longer waits */
+struct command *
+command_make(struct core *, const struct store_command *, struct agent *);
+void command_drop(struct command *); /* unlinks and frees */
+void command_uncount(struct command *); /* no longer waits */
 /* A step on its way: tells the store (lazily: the step may be lost if the
  * store has no room) and the watchers. */
 void command_step(struct command *, enum command_state, const char *note,
@@ -87,15 +87,17 @@ void command_retry_unsaved(struct core *);
 /* output.c */
 void output_free(struct output_state *);
 bool output_complete(const struct command *, const struct watcher *);
+/* Of a stream only so much was kept at the edge; -1: all. */
+void output_kept(struct command *, int64_t out, int64_t err);
 void output_watch(struct command *, struct watcher *);
 /* A watcher left or took some: the agent may send more. */
 void output_credit(struct command *, enum output_stream);
 
 /* queue.c */
-void queue_put(struct command *);	/* at its place by seq */
-void queue_take(struct command *);	/* out of whatever list */
+void queue_put(struct command *); /* at its place by seq */
+void queue_take(struct command *); /* out of whatever list */
 void queue_sent(struct command *, enum command_place);
-struct command *queue_next(struct agent *);	/* NULL: none may go now */
+struct command *queue_next(struct agent *); /* NULL: none may go now */
 bool queue_room(const struct agent *);
 void queue_count_overtaken(struct command *);
 /* Back to wait; with a reason, as a step in its history. */
@@ -107,6 +109,11 @@ void agent_free(struct agent *);
 bool agent_repeatable(const struct command *);
 /* It was written and its link is gone: back, or unacked. */
 void link_lost(struct command *, const char *why);
+/* link_send.c: sent in the answer to a poll of an agent that says what it
+ * has got? */
+bool link_was_offered(const struct command *);
+/* Asks the agent what was asked of us. */
+void link_ask_cancel(struct command *);
 bool agent_polls(const struct agent *);
 /* flap.c: a WebSocket is about to take the place of another one. */
 void flap_takeover(struct agent *, const struct link_about *);

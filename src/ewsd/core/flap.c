@@ -13,7 +13,7 @@
 #include "lib/str.h"
 
 struct agent_flap {
-	int64_t since;	/* monotonic: first takeover of this count */
+	int64_t since; /* monotonic: first takeover of this count */
 	unsigned count;
 	int64_t hold_until;
 };
@@ -48,8 +48,9 @@ flap_takeover(struct agent *a, const struct link_about *by)
 		return;
 	f->count = 0;
 	f->hold_until = now + l->flap_hold_ms;
-	log_warn("agent %s: %u takeovers within %lld s, now from %s: two agents "
-	         "use one id; newcomers are refused for %lld s",
+	log_warn(
+	    "agent %s: %u takeovers within %lld s, now from %s: two agents "
+	    "use one id; newcomers are refused for %lld s",
 	    log_q(a->id), l->flap_takeovers,
 	    (long long)l->flap_window_ms / 1000, by->address,
 	    (long long)l->flap_hold_ms / 1000);

@@ -17,15 +17,19 @@
 enum { WINDOW = 256 * 1024, CHUNK_MAX = 32 * 1024, CREDIT_STEP = 32 * 1024 };
 
 struct output_state {
-	int64_t seen[2];	/* everything before was passed on */
-	int64_t credited[2];	/* the agent was told */
+	int64_t seen[2]; /* everything before was passed on */
+	int64_t credited[2]; /* the agent was told */
+	int64_t kept[2]; /* no more will come; -1: all that was written */
 };
 
 static struct output_state *
 state_of(struct command *c)
 {
-	if (c->output == NULL)
+	if (c->output == NULL) {
 		c->output = mem_alloc(sizeof *c->output);
+		c->output->kept[OUTPUT_STDOUT] = -1;
+		c->output->kept[OUTPUT_STDERR] = -1;
+	}
 	return c->output;
 }
 
@@ -42,6 +46,24 @@ output_watch(struct command *c, struct watcher *w)
 		w->taken[s] = c->output != NULL ? c->output->seen[s] : 0;
 }
 
+void
+output_kept(struct command *c, int64_t out, int64_t err)
+{
+	if (out < 0 && err < 0)
+		return;
+	state_of(c)->kept[OUTPUT_STDOUT] = out;
+	c->output->kept[OUTPUT_STDERR] = err;
+}
+
+/* How much of a stream is there to be passed on. */
+static int64_t
+expected(const struct command *c, enum output_stream s, int64_t written)
+{
+	if (c->output != NULL && c->output->kept[s] >= 0)
+		return c->output->kept[s];
+	return written;
+}
+
 bool
 output_complete(const struct command *c, const struct watcher *w)
 {
@@ -49,9 +71,11 @@ output_complete(const struct command *c, const struct watcher *w)
 
 	if (w->output == NULL || !(c->flags & STORE_STREAM) ||
 	    !c->agent->ours || c->loaded)
-		return true;	/* an earlier hub may have passed it on */
-	return w->taken[OUTPUT_STDOUT] >= how->stdout_bytes &&
-	    w->taken[OUTPUT_STDERR] >= how->stderr_bytes;
+		return true; /* an earlier hub may have passed it on */
+	return w->taken[OUTPUT_STDOUT] >=
+		   expected(c, OUTPUT_STDOUT, how->stdout_bytes) &&
+	       w->taken[OUTPUT_STDERR] >=
+		   expected(c, OUTPUT_STDERR, how->stderr_bytes);
 }
 
 /* How far everybody is who wants it. */
@@ -61,7 +85,7 @@ taken(const struct command *c, enum output_stream s)
 	int64_t least = c->output->seen[s];
 	const struct watcher *w;
 
-	DL_FOREACH(c->watchers, w)
+	DL_FOREACH (c->watchers, w)
 		if (w->output != NULL && w->taken[s] < least)
 			least = w->taken[s];
 	return least;
@@ -101,7 +125,7 @@ watcher_took(struct watcher *w, enum output_stream s, int64_t offset)
 		return;
 	w->taken[s] = offset;
 	output_credit(c, s);
-	command_settle(c);	/* it may have waited for this */
+	command_settle(c); /* it may have waited for this */
 }
 
 /* One chunk for the watchers, the bytes from 'offset' on. */
@@ -111,7 +135,7 @@ struct chunk {
 	const char *data;
 	size_t len, bytes;
 	bool b64;
-	char *heap;	/* freed afterwards; or NULL */
+	char *heap; /* freed afterwards; or NULL */
 };
 
 /* Cuts what was seen already off the front. The rest may begin inside of a
@@ -154,7 +178,7 @@ pass_on(struct command *c, const struct chunk *k)
 
 	c->core->stats.output_bytes += k->bytes;
 	c->output->seen[k->stream] = k->offset + (int64_t)k->bytes;
-	DL_FOREACH_SAFE(c->watchers, w, next) {
+	DL_FOREACH_SAFE (c->watchers, w, next) {
 		if (w->output == NULL)
 			continue;
 		wanted = true;
@@ -175,7 +199,7 @@ within_window(const struct command *c, const struct chunk *k)
 	if (k->offset < from)
 		return true;
 	if (taken(c, k->stream) == c->output->seen[k->stream])
-		return true;	/* nothing of it is held here */
+		return true; /* nothing of it is held here */
 	return end - from <= WINDOW + CHUNK_MAX;
 }
 
@@ -205,8 +229,8 @@ judge(struct command *c, struct chunk *k)
 
 /* Not in memory: ended and forgotten, or never here. Nobody waits for it. */
 static void
-credit_unknown(struct agent *a, const char *id, enum output_stream s,
-    int64_t offset)
+credit_unknown(
+    struct agent *a, const char *id, enum output_stream s, int64_t offset)
 {
 	struct command nobody = { .core = a->core, .agent = a };
 

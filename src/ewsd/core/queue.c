@@ -18,7 +18,7 @@ queue_put(struct command *c)
 	struct command *at = *list;
 
 	c->place = PLACE_QUEUED;
-	if (at == NULL || at->prev->seq < c->seq) {	/* prev: the tail */
+	if (at == NULL || at->prev->seq < c->seq) { /* prev: the tail */
 		DL_APPEND(*list, c);
 		return;
 	}

@@ -6,7 +6,7 @@
 #include "lib/mem.h"
 
 struct bucket {
-	int64_t full_us;	/* when it will be full again */
+	int64_t full_us; /* when it will be full again */
 	UT_hash_handle hh;
 	char name[];
 };
@@ -14,7 +14,7 @@ struct bucket {
 struct rate {
 	int64_t step_us, window_us;
 	size_t names;
-	struct bucket *buckets;	/* asked for longest ago comes first */
+	struct bucket *buckets; /* asked for longest ago comes first */
 };
 
 struct rate *
@@ -78,7 +78,7 @@ rate_take(struct rate *r, const char *name, int64_t mono_ms)
 		b->full_us = now;
 	over = b->full_us + r->step_us - now - r->window_us;
 	if (over > 0)
-		return over / 1000 + 1;
+		return (over + 999) / 1000;
 	b->full_us += r->step_us;
 	return 0;
 }

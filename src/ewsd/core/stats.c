@@ -5,7 +5,7 @@ stats_json(const struct stats *s)
 {
 	json_t *o = json_object();
 
-#define STAT(name, gauge, help) \
+#define STAT(name, gauge, help)                                                \
 	json_object_set_new(o, #name, json_integer((json_int_t)s->name));
 #include "ewsd/core/stats.def"
 #undef STAT

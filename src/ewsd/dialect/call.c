@@ -18,8 +18,8 @@ void
 call_invalid(struct http_request *req, const char *field, const char *msg,
     const char *type)
 {
-	json_t *loc = field != NULL ? json_pack("[s,s]", "body", field) :
-				      json_pack("[s]", "body");
+	json_t *loc = field != NULL ? json_pack("[s,s]", "body", field)
+				    : json_pack("[s]", "body");
 	json_t *o = json_pack("{s:[{s:o,s:s,s:s}]}", "detail", "loc", loc,
 	    "msg", msg, "type", type);
 
@@ -59,7 +59,6 @@ call_str(struct call *call, const char *field, const char **out)
 		return false;
 	if (*out != NULL)
 		return true;
-	call_invalid(call->req, field, "field required",
-	    "value_error.missing");
+	call_invalid(call->req, field, "field required", "value_error.missing");
 	return false;
 }

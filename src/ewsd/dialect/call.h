@@ -20,12 +20,12 @@ struct edge;
 
 struct call {
 	struct http_request *req;
-	const struct auth_who *who;	/* lent for the call */
-	const char *part;	/* what {} in the path stands for; or NULL */
-	json_t *body;		/* an object, of POST; lent for the call */
+	const struct auth_who *who; /* lent for the call */
+	const char *part; /* what {} in the path stands for; or NULL */
+	json_t *body; /* an object, of POST; lent for the call */
 	struct core *core;
 	struct edge *edge;
-	struct ctl_dialect *ctl;	/* NULL: not to be had */
+	struct ctl_dialect *ctl; /* NULL: not to be had */
 };
 typedef void call_fn(struct call *);
 

@@ -57,7 +57,7 @@ ctl_dialect_free(struct ctl_dialect *d)
 
 	if (d == NULL)
 		return;
-	DL_FOREACH_SAFE(d->asks, ask, next)
+	DL_FOREACH_SAFE (d->asks, ask, next)
 		ctl_forget(ask);
 	free(d);
 }
@@ -74,7 +74,7 @@ static void
 ask_free(struct ctl_ask *ask)
 {
 	if (ask->starting || ask->at_store)
-		return;	/* whoever has its address frees it */
+		return; /* whoever has its address frees it */
 	free(ask->asker);
 	free(ask);
 }
@@ -139,13 +139,12 @@ void
 ctl_took(struct ctl_ask *ask, int stream, int64_t offset)
 {
 	if (stream >= 0)
-		watcher_took(&ask->watcher, (enum output_stream)stream,
-		    offset);
+		watcher_took(&ask->watcher, (enum output_stream)stream, offset);
 }
 
 bool
-ctl_need_str(const json_t *request, const char *key, const char **out,
-    struct err *err)
+ctl_need_str(
+    const json_t *request, const char *key, const char **out, struct err *err)
 {
 	*out = NULL;
 	if (!js_take_str(request, key, out, err))
@@ -167,8 +166,7 @@ run(struct ctl_ask *ask, const char *op, const json_t *request)
 			return;
 		}
 	}
-	err_set(&err, EXIT_USAGE_, "unknown_op", "no operation %s",
-	    log_q(op));
+	err_set(&err, EXIT_USAGE_, "unknown_op", "no operation %s", log_q(op));
 	ask_fail(ask, &err);
 }
 
@@ -186,7 +184,7 @@ ctl_request(struct ctl_dialect *d, const struct ctl_sink *sink, const char *op,
 	ask->starting = true;
 	run(ask, op, request);
 	ask->starting = false;
-	ask->sink.text = NULL;	/* it was lent for this call */
+	ask->sink.text = NULL; /* it was lent for this call */
 	if (!ask->answered)
 		return ask;
 	ask_free(ask);
@@ -217,7 +215,7 @@ ctl_dialect_tick(struct ctl_dialect *d)
 	int64_t now = core_mono(d->config.core);
 	struct ctl_ask *ask, *next;
 
-	DL_FOREACH_SAFE(d->asks, ask, next)
+	DL_FOREACH_SAFE (d->asks, ask, next)
 		if (ask->deadline != 0 && now >= ask->deadline)
 			too_late(ask);
 }
@@ -229,11 +227,11 @@ ctl_dialect_drain(struct ctl_dialect *d)
 	struct err err = ERR_INIT;
 
 	err_set(&err, EXIT_RETRY, "draining", "the hub is stopping");
-	DL_FOREACH_SAFE(d->asks, ask, next)
+	DL_FOREACH_SAFE (d->asks, ask, next)
 		ask_fail_extra(ask, &err,
-		    ask->command_id[0] == '\0' ?
-		        NULL :
-		        json_pack("{s:s}", "command_id", ask->command_id));
+		    ask->command_id[0] == '\0'
+			? NULL
+			: json_pack("{s:s}", "command_id", ask->command_id));
 }
 
 json_t *
@@ -242,8 +240,8 @@ ctl_ops_json(void)
 	json_t *list = json_array();
 
 	for (int i = 0; i < N_OPS; i++)
-		json_array_append_new(list,
-		    json_pack("{s:s,s:s}", "op", ops[i].name, "help",
-		        ops[i].help));
+		json_array_append_new(
+		    list, json_pack("{s:s,s:s}", "op", ops[i].name, "help",
+			      ops[i].help));
 	return json_pack("{s:o}", "ops", list);
 }

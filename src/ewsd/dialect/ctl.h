@@ -16,7 +16,7 @@
 #include "lib/err.h"
 
 struct ctl_dialect;
-struct ctl_ask;		/* one operation that is not answered yet */
+struct ctl_ask; /* one operation that is not answered yet */
 
 struct ctl_config {
 	struct core *core;
@@ -43,8 +43,8 @@ struct ctl_sink {
 	void (*record)(void *arg, json_t *record, struct ctl_ask *ask,
 	    int stream, int64_t offset);
 	void *arg;
-	const char *asker;	/* "uid:501", "http:admin"; copied */
-	int64_t wait_max_ms;	/* longest wait; 0: any */
+	const char *asker; /* "uid:501", "http:admin"; copied */
+	int64_t wait_max_ms; /* longest wait; 0: any */
 	/* The request object as it came (lent for ctl_request), so that the
 	 * payload's bytes are kept; or NULL. */
 	const char *text;

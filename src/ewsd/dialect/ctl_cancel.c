@@ -44,8 +44,8 @@ take_signal(const json_t *request, int64_t *number, struct err *err)
 	const json_t *v = js_get(request, "signal");
 
 	if (!json_is_string(v))
-		return js_take_int(request, "signal", 1, SIGNAL_MAX, number,
-		    err);
+		return js_take_int(
+		    request, "signal", 1, SIGNAL_MAX, number, err);
 	if (signal_from(json_string_value(v), number))
 		return true;
 	err_set(err, EXIT_DATA, "bad_argument",
@@ -72,8 +72,8 @@ on_stored(void *arg, const struct store_command *c,
 		    "command %s has ended already: %s", ask->command_id,
 		    state_word(c->state));
 	else
-		err_set(&err, EXIT_NEGATIVE, "command_unknown",
-		    "no command %s", ask->command_id);
+		err_set(&err, EXIT_NEGATIVE, "command_unknown", "no command %s",
+		    ask->command_id);
 	ask_fail(ask, &err);
 }
 

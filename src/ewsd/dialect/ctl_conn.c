@@ -11,13 +11,13 @@
 
 /* Above this much unread the connection is not read either. */
 enum { UNREAD_MAX = 1 << 20, FRAMES_MAX = 1 << 20 };
-#define RPC_ERROR (-32000)	/* JSON-RPC 2.0: the server's own errors */
+#define RPC_ERROR (-32000) /* JSON-RPC 2.0: the server's own errors */
 
 struct ctl_conn {
 	const struct ctl_conn_config *config;
 	struct client *client;
-	struct request *requests;	/* not answered */
-	struct leaving *leaving;	/* output in the queue, in its order */
+	struct request *requests; /* not answered */
+	struct leaving *leaving; /* output in the queue, in its order */
 	char *asker;
 	unsigned waiting;
 	bool paused;
@@ -27,14 +27,14 @@ struct ctl_conn {
 struct request {
 	struct ctl_conn *conn;
 	json_t *id;
-	bool rpc, silent;	/* silent: a notification, not answered */
+	bool rpc, silent; /* silent: a notification, not answered */
 	struct ctl_ask *ask;
 	struct request *prev, *next;
 };
 
 /* A piece of output in the queue, whose asker is told when it has left. */
 struct leaving {
-	struct ctl_ask *ask;	/* NULL: it was answered meanwhile */
+	struct ctl_ask *ask; /* NULL: it was answered meanwhile */
 	int stream;
 	int64_t offset;
 	struct leaving *prev, *next;
@@ -46,7 +46,7 @@ static void
 pace(struct ctl_conn *c)
 {
 	bool pause = c->waiting >= c->config->max_requests ||
-	    outq_bytes(&c->client->out) >= UNREAD_MAX;
+		     outq_bytes(&c->client->out) >= UNREAD_MAX;
 
 	if (pause == c->paused || c->client->state == CLIENT_CLOSING)
 		return;
@@ -138,7 +138,7 @@ shape(bool rpc, json_t *id, json_t *result, json_t *error)
 	else
 		json_object_set_new(o, "error",
 		    json_pack("{s:i,s:O,s:o}", "code", RPC_ERROR, "message",
-		        json_object_get(error, "detail"), "data", error));
+			json_object_get(error, "detail"), "data", error));
 	return o;
 }
 
@@ -148,7 +148,7 @@ request_free(struct request *r)
 	struct ctl_conn *c = r->conn;
 	struct leaving *l;
 
-	DL_FOREACH(c->leaving, l)
+	DL_FOREACH (c->leaving, l)
 		if (l->ask == r->ask)
 			l->ask = NULL;
 	DL_DELETE(c->requests, r);
@@ -158,8 +158,7 @@ request_free(struct request *r)
 }
 
 static void
-on_reply(void *arg, json_t *result, const struct err *err,
-    const json_t *extra)
+on_reply(void *arg, json_t *result, const struct err *err, const json_t *extra)
 {
 	struct request *r = arg;
 	struct ctl_conn *c = r->conn;
@@ -180,13 +179,13 @@ shape_record(const struct request *r, json_t *record)
 
 	if (!r->rpc)
 		return o;
-	return json_pack("{s:s,s:s,s:o}", "jsonrpc", "2.0", "method",
-	    "record", "params", o);
+	return json_pack(
+	    "{s:s,s:s,s:o}", "jsonrpc", "2.0", "method", "record", "params", o);
 }
 
 static void
-on_record(void *arg, json_t *record, struct ctl_ask *ask, int stream,
-    int64_t offset)
+on_record(
+    void *arg, json_t *record, struct ctl_ask *ask, int stream, int64_t offset)
 {
 	struct request *r = arg;
 	struct ctl_conn *c = r->conn;
@@ -216,8 +215,12 @@ start(struct ctl_conn *c, const json_t *line, const char *op,
     const json_t *request, const char *text, size_t len)
 {
 	struct request *r = mem_alloc(sizeof *r);
-	struct ctl_sink sink = { .reply = on_reply, .record = on_record,
-		.arg = r, .asker = c->asker, .text = text, .len = len };
+	struct ctl_sink sink = { .reply = on_reply,
+		.record = on_record,
+		.arg = r,
+		.asker = c->asker,
+		.text = text,
+		.len = len };
 	json_t *id = json_object_get(line, "id");
 	struct ctl_ask *ask;
 
@@ -228,7 +231,7 @@ start(struct ctl_conn *c, const json_t *line, const char *op,
 	c->waiting++;
 	DL_APPEND(c->requests, r);
 	ask = ctl_request(c->config->ctl, &sink, op, request);
-	if (ask != NULL)	/* or 'r' is answered and gone */
+	if (ask != NULL) /* or 'r' is answered and gone */
 		r->ask = ask;
 	pace(c);
 }
@@ -303,15 +306,15 @@ ctl_conn_overlong(struct ctl_conn *c, size_t limit)
 /* ---- its life --------------------------------------------------------------------- */
 
 struct ctl_conn *
-ctl_conn_new(const struct ctl_conn_config *config, void *door_conn,
-    const char *asker)
+ctl_conn_new(
+    const struct ctl_conn_config *config, void *door_conn, const char *asker)
 {
 	struct ctl_conn *c = mem_alloc(sizeof *c);
 
 	c->config = config;
 	c->asker = mem_dup(asker);
-	c->client = client_new(config->core, config->door, door_conn,
-	    config->out, asker);
+	c->client = client_new(
+	    config->core, config->door, door_conn, config->out, asker);
 	c->client->dialect = c;
 	c->client->slow_code = CLOSE_SLOW;
 	return c;
@@ -336,12 +339,12 @@ ctl_conn_gone(struct ctl_conn *c)
 	struct leaving *l, *next;
 
 	c->client->state = CLIENT_CLOSING;
-	DL_FOREACH_SAFE(c->requests, r, next_request) {
+	DL_FOREACH_SAFE (c->requests, r, next_request) {
 		if (r->ask != NULL)
 			ctl_forget(r->ask);
 		request_free(r);
 	}
-	DL_FOREACH_SAFE(c->leaving, l, next)
+	DL_FOREACH_SAFE (c->leaving, l, next)
 		free(l);
 	client_gone(c->client);
 	free(c->asker);

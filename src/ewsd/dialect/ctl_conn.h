@@ -21,7 +21,7 @@ struct ctl_conn_config {
 	/* Stop or go on reading: too much is asked, or not read. */
 	void (*pause)(void *door_conn, bool paused);
 	unsigned max_requests;
-	const struct outq_config *out;	/* of ctl_conn_out */
+	const struct outq_config *out; /* of ctl_conn_out */
 };
 
 /* The callbacks of an outq that such a connection writes from; the bounds
@@ -29,8 +29,8 @@ struct ctl_conn_config {
 struct outq_config ctl_conn_out(size_t max_bytes);
 
 /* 'config' is lent for the life of the connection; 'asker' is copied. */
-struct ctl_conn *ctl_conn_new(const struct ctl_conn_config *, void *door_conn,
-    const char *asker);
+struct ctl_conn *ctl_conn_new(
+    const struct ctl_conn_config *, void *door_conn, const char *asker);
 struct outq *ctl_conn_outq(struct ctl_conn *);
 void ctl_conn_line(struct ctl_conn *, const char *text, size_t len);
 void ctl_conn_overlong(struct ctl_conn *, size_t limit);

@@ -10,22 +10,22 @@
 struct ctl_dialect {
 	struct ctl_config config;
 	int64_t started_mono;
-	struct ctl_ask *asks;	/* that are not answered */
+	struct ctl_ask *asks; /* that are not answered */
 };
 
 struct ctl_ask {
-	struct watcher watcher;	/* first: callbacks get it */
+	struct watcher watcher; /* first: callbacks get it */
 	struct ctl_dialect *dialect;
 	struct ctl_sink sink;
 	char *asker;
-	enum command_state until;	/* ACCEPTED, DELIVERED, RECEIVED, DONE */
-	int64_t deadline;	/* monotonic; 0: none */
-	char command_id[129];	/* "" if it is about none */
-	size_t page;		/* of a list: how many were asked for */
+	enum command_state until; /* ACCEPTED, DELIVERED, RECEIVED, DONE */
+	int64_t deadline; /* monotonic; 0: none */
+	char command_id[129]; /* "" if it is about none */
+	size_t page; /* of a list: how many were asked for */
 	bool duplicate;
-	bool starting;		/* inside ctl_request */
+	bool starting; /* inside ctl_request */
 	bool answered, gone;
-	bool at_store;		/* a callback of the store has the address */
+	bool at_store; /* a callback of the store has the address */
 	struct ctl_ask *prev, *next;
 };
 
@@ -47,7 +47,7 @@ bool ask_from_store(struct ctl_ask *);
 struct core *ask_core(const struct ctl_ask *);
 
 /* A string that has to be there; false with err. */
-bool ctl_need_str(const json_t *request, const char *key, const char **out,
-    struct err *);
+bool ctl_need_str(
+    const json_t *request, const char *key, const char **out, struct err *);
 
 #endif

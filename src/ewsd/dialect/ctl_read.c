@@ -67,10 +67,9 @@ store_json(struct store *store)
 	store_stats(store, &s);
 	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "commits",
 	    (json_int_t)s.commits, "writes", (json_int_t)s.writes, "failures",
-	    (json_int_t)s.failures, "sync_us_last",
-	    (json_int_t)s.sync_us_last, "sync_us_max",
-	    (json_int_t)s.sync_us_max, "waiting", (json_int_t)s.waiting,
-	    "failing", s.failing);
+	    (json_int_t)s.failures, "sync_us_last", (json_int_t)s.sync_us_last,
+	    "sync_us_max", (json_int_t)s.sync_us_max, "waiting",
+	    (json_int_t)s.waiting, "failing", s.failing);
 }
 
 void
@@ -87,14 +86,14 @@ ctl_op_stats(struct ctl_ask *ask, const json_t *request)
 	json_object_set_new(o, "store", store_json(store));
 	json_object_set_new(o, "uptime_s",
 	    json_integer(
-	        (core_mono(k->core) - ask->dialect->started_mono) / 1000));
+		(core_mono(k->core) - ask->dialect->started_mono) / 1000));
 	json_object_set_new(o, "version", json_string(prog_version()));
 	json_object_set_new(o, "hub_id", json_string(store_hub_id(store)));
-	json_object_set_new(o, "epoch",
-	    json_integer((json_int_t)store_epoch(store)));
+	json_object_set_new(
+	    o, "epoch", json_integer((json_int_t)store_epoch(store)));
 	json_object_set_new(o, "pid", json_integer(getpid()));
-	json_object_set_new(o, "rss_bytes",
-	    json_integer((json_int_t)port_rss()));
+	json_object_set_new(
+	    o, "rss_bytes", json_integer((json_int_t)port_rss()));
 	json_object_set_new(o, "listeners", listeners);
 	ask_reply(ask, o);
 }
@@ -176,16 +175,15 @@ ctl_op_config(struct ctl_ask *ask, const json_t *request)
 		ask_fail(ask, &err);
 		return;
 	}
-	ask_reply(ask,
-	    json_pack("{s:s,s:b}", "agent", a->id, "delivered",
-	        a->config == NULL));
+	ask_reply(ask, json_pack("{s:s,s:b}", "agent", a->id, "delivered",
+			   a->config == NULL));
 }
 
 /* ---- commands -------------------------------------------------------------- */
 
 static void
-on_list(void *arg, const struct store_command *c, size_t n,
-    const struct err *err)
+on_list(
+    void *arg, const struct store_command *c, size_t n, const struct err *err)
 {
 	struct ctl_ask *ask = arg;
 	struct list l = { .limit = LIST_MAX };
@@ -234,9 +232,8 @@ take_states(const json_t *request, unsigned *states, struct err *err)
 		return true;
 	if (!json_is_array(word))
 		return add_state(states, word, err);
-	json_array_foreach(word, i, item)
-		if (!add_state(states, item, err))
-			return false;
+	json_array_foreach(
+	    word, i, item) if (!add_state(states, item, err)) return false;
 	return true;
 }
 

@@ -85,7 +85,7 @@ on_accepted(struct watcher *w, const struct command *c, bool duplicate,
 	ask->duplicate = duplicate;
 	if (ask->until == CMD_ACCEPTED)
 		answer_now(ask, c);
-	else if (c->end == NULL)	/* or on_ended comes at once */
+	else if (c->end == NULL) /* or on_ended comes at once */
 		on_step(w, c);
 }
 
@@ -99,9 +99,8 @@ on_ended(struct watcher *w, const struct command *c, const json_t *result)
 }
 
 static void
-on_output(struct watcher *w, const struct command *c,
-    enum output_stream stream, int64_t offset, const char *data, size_t len,
-    bool b64, size_t bytes)
+on_output(struct watcher *w, const struct command *c, enum output_stream stream,
+    int64_t offset, const char *data, size_t len, bool b64, size_t bytes)
 {
 	struct ctl_ask *ask = (struct ctl_ask *)w;
 	json_t *o = json_object();
@@ -110,10 +109,10 @@ on_output(struct watcher *w, const struct command *c,
 	json_object_set_new(o, "stream",
 	    json_string(stream == OUTPUT_STDERR ? "stderr" : "stdout"));
 	json_object_set_new(o, "offset", json_integer(offset));
-	json_object_set_new(o, b64 ? "data64" : "data",
-	    json_stringn(data, len));
-	ask->sink.record(ask->sink.arg, o, ask, (int)stream,
-	    offset + (int64_t)bytes);
+	json_object_set_new(
+	    o, b64 ? "data64" : "data", json_stringn(data, len));
+	ask->sink.record(
+	    ask->sink.arg, o, ask, (int)stream, offset + (int64_t)bytes);
 	json_decref(o);
 }
 
@@ -122,8 +121,8 @@ on_output(struct watcher *w, const struct command *c,
 static bool
 take_until(struct ctl_ask *ask, const char *word, struct err *err)
 {
-	static const enum command_state steps[] = { CMD_ACCEPTED,
-		CMD_DELIVERED, CMD_RECEIVED, CMD_DONE };
+	static const enum command_state steps[] = { CMD_ACCEPTED, CMD_DELIVERED,
+		CMD_RECEIVED, CMD_DONE };
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		if (strcmp(state_word(steps[i]), word) == 0) {
@@ -175,7 +174,8 @@ take_argv(const json_t *request, char **argv, struct err *err)
 		return false;
 	if (list == NULL)
 		return true;
-	json_array_foreach(list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		if (!json_is_string(item)) {
 			err_set(err, EXIT_DATA, "bad_argument",
 			    "argv: must be an array of strings");
@@ -201,8 +201,8 @@ take_payload(const struct ctl_ask *ask, const json_t *request, char **heap,
 		return false;
 	}
 	if (ask->sink.text != NULL)
-		r->payload = js_span(ask->sink.text, ask->sink.len, "payload",
-		    &r->payload_len);
+		r->payload = js_span(
+		    ask->sink.text, ask->sink.len, "payload", &r->payload_len);
 	if (r->payload != NULL)
 		return true;
 	r->payload = *heap = js_write(payload);
@@ -211,8 +211,7 @@ take_payload(const struct ctl_ask *ask, const json_t *request, char **heap,
 }
 
 static bool
-take_priority(const json_t *request, struct command_request *r,
-    struct err *err)
+take_priority(const json_t *request, struct command_request *r, struct err *err)
 {
 	const char *word = "normal";
 
@@ -226,18 +225,18 @@ take_priority(const json_t *request, struct command_request *r,
 }
 
 static bool
-take_send(struct ctl_ask *ask, const json_t *request,
-    struct command_request *r, struct err *err)
+take_send(struct ctl_ask *ask, const json_t *request, struct command_request *r,
+    struct err *err)
 {
 	return ctl_need_str(request, "agent", &r->agent, err) &&
-	    ctl_need_str(request, "type", &r->type, err) &&
-	    js_take_str(request, "command_id", &r->id, err) &&
-	    js_take_int(request, "deadline_ms", 0, YEAR_MS, &r->deadline_ms,
-		err) &&
-	    js_take_bool(request, "at_least_once", &r->at_least_once, err) &&
-	    js_take_bool(request, "queue_unknown", &r->queue_unknown, err) &&
-	    take_priority(request, r, err) &&
-	    take_wait(ask, request, "accepted", &r->stream, err);
+	       ctl_need_str(request, "type", &r->type, err) &&
+	       js_take_str(request, "command_id", &r->id, err) &&
+	       js_take_int(
+		   request, "deadline_ms", 0, YEAR_MS, &r->deadline_ms, err) &&
+	       js_take_bool(request, "at_least_once", &r->at_least_once, err) &&
+	       js_take_bool(request, "queue_unknown", &r->queue_unknown, err) &&
+	       take_priority(request, r, err) &&
+	       take_wait(ask, request, "accepted", &r->stream, err);
 }
 
 void

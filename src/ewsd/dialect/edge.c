@@ -13,9 +13,9 @@
 
 enum {
 	MINUTE_MS = 60000,
-	NAMES_MAX = 20000,	/* agents whose rates are remembered */
-	LOOK_MS = 1000,		/* between two looks at all links */
-	PINGS_MAX = 50		/* application pings a second */
+	NAMES_MAX = 20000, /* agents whose rates are remembered */
+	LOOK_MS = 1000, /* between two looks at all links */
+	PINGS_MAX = 50 /* application pings a second */
 };
 
 const char *const edge_subprotocols[] = { EDGE_SUBPROTOCOL, NULL };
@@ -54,8 +54,8 @@ on_drained(void *arg)
 static struct rate *
 per_minute(const struct edge_config *config, size_t setting)
 {
-	return rate_new((unsigned)conf_int(config->conf, setting), MINUTE_MS,
-	    NAMES_MAX);
+	return rate_new(
+	    (unsigned)conf_int(config->conf, setting), MINUTE_MS, NAMES_MAX);
 }
 
 struct edge *
@@ -67,9 +67,9 @@ edge_new(const struct edge_config *config)
 	e->born_mono = core_mono(config->core);
 	e->auth_generation = auth_generation(config->auth);
 	e->out.max_bytes = (size_t)conf_int(config->conf, SET_out_queue_bytes);
-	e->out.max_frames = (uint32_t)conf_int(config->conf,
-	    SET_out_queue_frames);
-	e->out.low_bytes = 1;	/* told when empty: then agent_pump */
+	e->out.max_frames =
+	    (uint32_t)conf_int(config->conf, SET_out_queue_frames);
+	e->out.low_bytes = 1; /* told when empty: then agent_pump */
 	e->out.written = on_written;
 	e->out.lost = on_lost;
 	e->out.drained = on_drained;
@@ -229,8 +229,8 @@ is_too_much(struct edge_link *l, const json_t *message)
 
 	if (l->ours || str_eq(type, "ping") || str_eq(type, "command_ack"))
 		return false;
-	return rate_take(l->edge->messages, id,
-		   core_mono(l->edge->config.core)) > 0;
+	return rate_take(
+		   l->edge->messages, id, core_mono(l->edge->config.core)) > 0;
 }
 
 void
@@ -243,6 +243,8 @@ edge_message(struct client *client, char *text, size_t len)
 	if (l == NULL || client->state == CLIENT_CLOSING)
 		return;
 	agent_heard(l->agent);
+	if (edge_take_output(l, text, len))
+		return;
 	message = js_read_object(text, len, &err);
 	if (message == NULL) {
 		core_stats(client->core)->messages_bad++;
@@ -295,12 +297,12 @@ look_at(struct edge_link *l, bool secrets_changed)
 	else if (!l->ours)
 		return;
 	else if (!l->greeted &&
-	    now - l->opened_mono > conf_int(conf, SET_hello_timeout))
+		 now - l->opened_mono > conf_int(conf, SET_hello_timeout))
 		client_close(l->client, CLOSE_POLICY, "no hello");
 	else if (now - l->heard_ms(l->client->conn) >
-	    conf_int(conf, SET_silence))
-		client_close(l->client, CLOSE_INTERNAL,
-		    "keepalive ping timeout");
+		 conf_int(conf, SET_silence))
+		client_close(
+		    l->client, CLOSE_INTERNAL, "keepalive ping timeout");
 }
 
 void
@@ -316,7 +318,7 @@ edge_tick(struct edge *e)
 		return;
 	e->looked_mono = now;
 	e->auth_generation = generation;
-	DL_FOREACH(e->links, l)
+	DL_FOREACH (e->links, l)
 		look_at(l, changed);
 }
 
@@ -324,13 +326,10 @@ void
 edge_goodbye(struct edge *e)
 {
 	struct edge_link *l;
-	char text[64];
 
-	snprintf(text, sizeof text, "{\"after_ms\":%d}", EDGE_RETRY_MS);
-	DL_FOREACH(e->links, l) {
+	/* 1012 alone says "at once": a successor may be listening already */
+	DL_FOREACH (e->links, l) {
 		edge_link_flush(l, true);
-		if (l->ours)
-			edge_send(l, "retry", text, OUTQ_CONTROL);
 		client_close(l->client, CLOSE_RESTART, "Service Restart");
 	}
 	sync_goodbye(e);

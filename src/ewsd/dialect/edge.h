@@ -25,7 +25,7 @@ struct edge;
 struct edge_config {
 	struct core *core;
 	struct auth *auth;
-	const struct conf *conf;	/* all lent */
+	const struct conf *conf; /* all lent */
 };
 struct edge *edge_new(const struct edge_config *);
 /* The connections have all ended before. */
@@ -48,9 +48,9 @@ extern const char *const edge_subprotocols[];
 const struct outq_config *edge_outq(struct edge *);
 struct edge_opening {
 	const struct auth_who *who;
-	const char *instance;	/* X-Ews-Instance, or NULL */
+	const char *instance; /* X-Ews-Instance, or NULL */
 	const char *address;
-	bool ours;		/* ews.v1 was negotiated */
+	bool ours; /* ews.v1 was negotiated */
 	/* When it last sent anything, monotonic; of the door. */
 	int64_t (*heard_ms)(void *conn);
 };
@@ -61,13 +61,13 @@ void edge_message(struct client *, char *text, size_t len);
 void edge_closed(struct client *, int code, const char *reason);
 
 /* HTTP (PROTOCOL 2.8) */
-call_fn edge_call_sync;		/* POST /edge/sync */
-call_fn edge_call_ack;		/* POST /edge/command/ack, /edge/ack_command */
-call_fn edge_call_register;	/* POST /edge/register */
-call_fn edge_call_schedule;	/* POST /edge/command/schedule */
-call_fn edge_call_heartbeat;	/* POST /orchestrator/heartbeat */
-call_fn edge_call_stats;	/* GET /edge/websocket/stats */
-call_fn edge_call_agent;	/* GET /edge/agents/{id}[/status] */
+call_fn edge_call_sync; /* POST /edge/sync */
+call_fn edge_call_ack; /* POST /edge/command/ack, /edge/ack_command */
+call_fn edge_call_register; /* POST /edge/register */
+call_fn edge_call_schedule; /* POST /edge/command/schedule */
+call_fn edge_call_heartbeat; /* POST /orchestrator/heartbeat */
+call_fn edge_call_stats; /* GET /edge/websocket/stats */
+call_fn edge_call_agent; /* GET /edge/agents/{id}[/status] */
 
 /* For GET /health: WebSockets of agents; since edge_new. */
 unsigned edge_count(const struct edge *);

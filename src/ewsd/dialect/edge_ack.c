@@ -98,6 +98,8 @@ read_ours(struct command_ack *a, const json_t *o)
 	a->duration_ms = count_of(o, "duration_ms");
 	a->stdout_bytes = count_of(o, "stdout_bytes");
 	a->stderr_bytes = count_of(o, "stderr_bytes");
+	a->stdout_kept = count_of(o, "stdout_kept");
+	a->stderr_kept = count_of(o, "stderr_kept");
 	/* completed is exit code 0, whether it says so or not */
 	if (a->word == ACK_COMPLETED && a->exit_code == -1)
 		a->exit_code = 0;

@@ -13,7 +13,7 @@
 
 struct edge_ack {
 	struct command_ack ack;
-	char *detail;	/* ours: what ack.detail points to */
+	char *detail; /* ours: what ack.detail points to */
 };
 
 /* Where the fields of a message stand: under "data", under "payload", or

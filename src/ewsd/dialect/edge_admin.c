@@ -22,7 +22,7 @@ average_age(const struct edge *e)
 	int64_t now = core_mono(e->config.core), sum = 0;
 	const struct edge_link *l;
 
-	DL_FOREACH(e->links, l)
+	DL_FOREACH (e->links, l)
 		sum += now - l->opened_mono;
 	return e->n_links > 0 ? sum / e->n_links / 1000 : 0;
 }
@@ -60,8 +60,8 @@ websocket_json(const struct agent *a)
 	return json_pack("{s:b,s:o,s:I,s:I,s:I,s:o}", "connected", up,
 	    "connected_at", time_or_null(up ? a->connected_ms : 0),
 	    "connection_duration_seconds",
-	    (json_int_t)(up && age_ms > 0 ? age_ms / 1000 : 0),
-	    "messages_sent", (json_int_t)a->messages_out, "messages_received",
+	    (json_int_t)(up && age_ms > 0 ? age_ms / 1000 : 0), "messages_sent",
+	    (json_int_t)a->messages_out, "messages_received",
 	    (json_int_t)a->messages_in, "last_ping_at",
 	    time_or_null(a->ping_ms));
 }
@@ -70,8 +70,8 @@ websocket_json(const struct agent *a)
 void
 edge_call_agent(struct call *call)
 {
-	const struct agent *a = id_name_ok(call->part) ?
-	    agent_find(call->core, call->part) : NULL;
+	const struct agent *a =
+	    id_name_ok(call->part) ? agent_find(call->core, call->part) : NULL;
 	json_t *o, *full;
 
 	if (a == NULL) {

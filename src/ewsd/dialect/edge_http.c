@@ -35,8 +35,8 @@ too_many(struct call *call, int wait_s)
 	snprintf(after, sizeof after, "%d", wait_s);
 	http_add_header(call->req, "Retry-After", after);
 	core_stats(call->core)->refused_limit++;
-	o = json_pack("{s:s,s:s}", "error", "Too Many Requests", "detail",
-	    rate);
+	o = json_pack(
+	    "{s:s,s:s}", "error", "Too Many Requests", "detail", rate);
 	http_answer_json(call->req, 429, o);
 	json_decref(o);
 }
@@ -73,7 +73,7 @@ edge_identify(struct call *call, const char **id)
 
 /* An ack on its way to the disk. */
 struct acking {
-	struct http_request *req;	/* NULL: the peer has gone */
+	struct http_request *req; /* NULL: the peer has gone */
 	struct core *core;
 	json_t *body;
 };
@@ -93,8 +93,8 @@ acknowledged(void *arg)
 	struct acking *k = arg;
 
 	if (k->req != NULL)
-		http_answer(k->req, 200, "application/json", body,
-		    sizeof body - 1);
+		http_answer(
+		    k->req, 200, "application/json", body, sizeof body - 1);
 	json_decref(k->body);
 	free(k);
 }
@@ -135,8 +135,8 @@ ack_anonymous(struct acking *k, const char *command_id)
 
 	if (c != NULL)
 		ack_from(k, c->agent);
-	else if (!store_get(core_store(k->core), command_id, ack_stored, k,
-		     NULL))
+	else if (!store_get(
+		     core_store(k->core), command_id, ack_stored, k, NULL))
 		ack_from(k, NULL);
 }
 
@@ -217,8 +217,8 @@ not_registered(struct call *call)
 	char after[16];
 
 	core_stats(call->core)->refused_auth++;
-	log_limited(address, LOG_WARN, "registration refused for %s",
-	    log_q(address));
+	log_limited(
+	    address, LOG_WARN, "registration refused for %s", log_q(address));
 	if (wait_s == 0) {
 		call_detail(call->req, 403, "Invalid registration token");
 		return;
@@ -242,8 +242,8 @@ edge_call_register(struct call *call)
 	if (token == NULL)
 		token = other;
 	if (token == NULL) {
-		call_invalid(call->req, "registration_token",
-		    "field required", "value_error.missing");
+		call_invalid(call->req, "registration_token", "field required",
+		    "value_error.missing");
 		return;
 	}
 	if (!edge_call_phone(call, &phone, id))

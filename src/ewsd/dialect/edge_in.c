@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ewsd/dialect/edge_ack.h"
+#include "ewsd/dialect/edge_output.h"
 #include "ewsd/dialect/edge_priv.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -19,7 +20,7 @@ struct taking {
 	const json_t *message, *fields;
 	command_saved_fn *saved;
 	void *arg;
-	bool awaits;	/* 'saved' will be told */
+	bool awaits; /* 'saved' will be told */
 };
 
 static void
@@ -83,7 +84,8 @@ edge_take_status(struct edge_link *l, const json_t *status)
 static void
 take_status(struct taking *t)
 {
-	edge_take_status(t->link, t->fields);
+	if (t->fields != t->message)
+		edge_take_status(t->link, t->fields);
 }
 
 void
@@ -111,22 +113,11 @@ take_hello(struct taking *t)
 	agent_pump(t->link->agent);
 }
 
-/* The raw bytes that canonical base64 text stands for, or 0. */
-static size_t
-b64_bytes(const char *text, size_t len)
+static void
+pass_output(struct edge_link *l, const struct edge_output *o)
 {
-	size_t pad = len >= 2 ? (text[len - 1] == '=') +
-		(text[len - 2] == '=' && text[len - 1] == '=') : 0;
-
-	if (len == 0 || len % 4 != 0)
-		return 0;
-	for (size_t i = 0; i < len - pad; i++)
-		if (!((text[i] >= 'A' && text[i] <= 'Z') ||
-			(text[i] >= 'a' && text[i] <= 'z') ||
-			(text[i] >= '0' && text[i] <= '9') ||
-			text[i] == '+' || text[i] == '/'))
-			return 0;
-	return len / 4 * 3 - pad;
+	command_output(l->edge->config.core, l->agent, o->id, o->stream,
+	    o->offset, o->data, o->len, o->b64, o->bytes);
 }
 
 static void
@@ -134,29 +125,41 @@ take_output(struct taking *t)
 {
 	const json_t *o = t->fields, *data = js_get(o, "data");
 	const char *id = js_str(o, "command_id"), *stream = js_str(o, "stream");
-	int64_t offset = js_int(o, "offset", -1);
-	bool b64 = data == NULL;
-	size_t len, bytes;
+	struct edge_output out = { .offset = js_int(o, "offset", -1),
+		.b64 = data == NULL };
 
-	if (b64)
+	if (data == NULL)
 		data = js_get(o, "data64");
-	len = bytes = json_string_length(data);
-	if (b64 && data != NULL)
-		bytes = b64_bytes(json_string_value(data), len);
-	if (id == NULL || stream == NULL || offset < 0 ||
-	    !json_is_string(data) || bytes == 0 || bytes > EDGE_CHUNK ||
-	    (strcmp(stream, "stdout") != 0 && strcmp(stream, "stderr") != 0)) {
+	out.data = json_string_value(data);
+	out.len = out.bytes = json_string_length(data);
+	if (out.b64 && out.data != NULL)
+		out.bytes = edge_b64_bytes(out.data, out.len);
+	if (id == NULL || stream == NULL || out.offset < 0 || out.bytes == 0 ||
+	    out.bytes > EDGE_CHUNK || !str_copy(out.id, sizeof out.id, id) ||
+	    !edge_stream_from(stream, strlen(stream), &out.stream)) {
 		bad(t, "output that makes no sense");
 		return;
 	}
-	command_output(t->link->edge->config.core, t->link->agent, id,
-	    strcmp(stream, "stdout") == 0 ? OUTPUT_STDOUT : OUTPUT_STDERR,
-	    offset, json_string_value(data), len, b64, bytes);
+	pass_output(t->link, &out);
+}
+
+bool
+edge_take_output(struct edge_link *l, char *text, size_t len)
+{
+	struct edge_output o;
+
+	if (!l->ours || !edge_output_read(text, len, &o))
+		return false;
+	if (o.bytes <= EDGE_CHUNK)
+		pass_output(l, &o);
+	else
+		core_stats(l->edge->config.core)->messages_bad++;
+	return true;
 }
 
 static const struct {
 	const char *type;
-	bool ours;	/* needs ews.v1 */
+	bool ours; /* needs ews.v1 */
 	void (*take)(struct taking *);
 } types[] = {
 	{ "output", true, take_output },

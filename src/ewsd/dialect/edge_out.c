@@ -67,7 +67,7 @@ send_buf(struct edge_link *l, struct buf *b, enum outq_lane lane, uint64_t tag)
 		frame_unref(f);
 	}
 	buf_fini(b);
-	if (ok && tag == 0) {	/* the core counts commands */
+	if (ok && tag == 0) { /* the core counts commands */
 		l->agent->messages_out++;
 		core_stats(l->edge->config.core)->messages_out++;
 	}
@@ -116,15 +116,16 @@ edge_send_hello(struct edge_link *l)
 static const char *
 priority_for(const struct edge_link *l, const struct command *c)
 {
-	if (l->ours || conf_bool(l->edge->config.conf, SET_priority_passthrough))
+	if (l->ours ||
+	    conf_bool(l->edge->config.conf, SET_priority_passthrough))
 		return priority_word(c->priority);
 	return c->priority >= PRIO_HIGH ? "immediate" : "normal";
 }
 
 /* The payload's bytes go as they were stored. */
 void
-edge_command_text(struct buf *b, const struct edge_link *l,
-    const struct command *c)
+edge_command_text(
+    struct buf *b, const struct edge_link *l, const struct command *c)
 {
 	char at[CLOCK_TEXT_SIZE];
 
@@ -140,8 +141,8 @@ edge_command_text(struct buf *b, const struct edge_link *l,
 			buf_text(b, c->argv);
 		}
 		if (c->deadline_ms > 0)
-			buf_printf(b, ",\"deadline\":%lld",
-			    (long long)c->deadline_ms);
+			buf_printf(
+			    b, ",\"deadline\":%lld", (long long)c->deadline_ms);
 		if (c->flags & STORE_STREAM)
 			buf_text(b, ",\"stream\":true");
 		if (!(c->flags & STORE_AT_LEAST_ONCE))
@@ -158,8 +159,8 @@ has_room(const struct edge_link *l, const struct command *c)
 	size_t waiting = outq_bytes(q);
 
 	return waiting == 0 ||
-	    (waiting + c->payload_len + 1024 < q->config->max_bytes / 2 &&
-		q->lanes[OUTQ_DATA].count < q->config->max_frames / 2);
+	       (waiting + c->payload_len + 1024 < q->config->max_bytes / 2 &&
+		   q->lanes[OUTQ_DATA].count < q->config->max_frames / 2);
 }
 
 static bool
@@ -200,7 +201,7 @@ credit_of(struct edge_link *l, const struct command *c)
 {
 	struct edge_credit *k;
 
-	DL_FOREACH(l->credits, k)
+	DL_FOREACH (l->credits, k)
 		if (strcmp(k->id, c->id) == 0)
 			return k;
 	k = mem_alloc(sizeof *k);
@@ -210,8 +211,8 @@ credit_of(struct edge_link *l, const struct command *c)
 }
 
 static void
-credit(void *link, const struct command *c, enum output_stream s,
-    int64_t offset)
+credit(
+    void *link, const struct command *c, enum output_stream s, int64_t offset)
 {
 	struct edge_link *l = link;
 	struct edge_credit *k = credit_of(l, c);
@@ -302,7 +303,7 @@ flush_credits(struct edge_link *l, bool all)
 {
 	struct edge_credit *k, *next;
 
-	DL_FOREACH_SAFE(l->credits, k, next) {
+	DL_FOREACH_SAFE (l->credits, k, next) {
 		bool still = command_find(l->edge->config.core, k->id) != NULL;
 
 		for (int s = 0; s < 2; s++) {
@@ -324,7 +325,7 @@ edge_link_flush(struct edge_link *l, bool all)
 
 	flush_credits(l, all);
 	if (l->confirms.len == 0 || l->confirms.failed) {
-		buf_reset(&l->confirms);	/* it will ask again */
+		buf_reset(&l->confirms); /* it will ask again */
 		return;
 	}
 	buf_init(&b, CONFIRMS_MAX + 64);

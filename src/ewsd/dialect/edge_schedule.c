@@ -19,8 +19,8 @@
 #define YEAR_MS (366LL * 24 * 3600 * 1000)
 
 struct schedule {
-	struct watcher watcher;		/* first */
-	struct http_request *req;	/* NULL: the peer has gone */
+	struct watcher watcher; /* first */
+	struct http_request *req; /* NULL: the peer has gone */
 	json_t *send_at;
 };
 
@@ -59,7 +59,7 @@ on_accepted(struct watcher *w, const struct command *c, bool duplicate,
 {
 	struct schedule *s = (struct schedule *)w;
 
-	(void)duplicate;	/* the id is ours and new */
+	(void)duplicate; /* the id is ours and new */
 	if (s->req != NULL && c != NULL)
 		answer(s, c);
 	else if (s->req != NULL)
@@ -70,7 +70,7 @@ on_accepted(struct watcher *w, const struct command *c, bool duplicate,
 static void
 on_ended(struct watcher *w, const struct command *c, const json_t *result)
 {
-	(void)w;	/* not reached: nobody watches that long */
+	(void)w; /* not reached: nobody watches that long */
 	(void)c;
 	(void)result;
 }
@@ -99,8 +99,8 @@ take_time(struct call *call, struct message *m)
 		return false;
 	}
 	if (at > core_wall(call->core) + YEAR_MS) {
-		call_invalid(call->req, "send_at",
-		    "more than one year ahead", "value_error.datetime");
+		call_invalid(call->req, "send_at", "more than one year ahead",
+		    "value_error.datetime");
 		return false;
 	}
 	return true;
@@ -137,8 +137,7 @@ take_agent(struct call *call, struct message *m)
 static bool
 take(struct call *call, struct message *m)
 {
-	if (!take_agent(call, m) ||
-	    !call_str(call, "thread_id", &m->thread) ||
+	if (!take_agent(call, m) || !call_str(call, "thread_id", &m->thread) ||
 	    !call_str(call, "message_text", &m->text) || !take_time(call, m))
 		return false;
 	m->is_group = js_get(call->body, "is_group");
@@ -182,13 +181,17 @@ submit(struct call *call, const struct message *m)
 	struct err err = ERR_INIT;
 	char *payload;
 	struct command_request r = { .agent = m->id,
-		.type = "schedule_message", .id = id, .asker = asker,
-		.priority = PRIO_NORMAL, .queue_unknown = true };
+		.type = "schedule_message",
+		.id = id,
+		.asker = asker,
+		.priority = PRIO_NORMAL,
+		.queue_unknown = true };
 
 	id_uuid7(id + 4, core_wall(call->core));
 	snprintf(asker, sizeof asker, "http:%s",
-	    call->who->admin ? "admin" :
-	    call->who->id[0] != '\0' ? call->who->id : "edge");
+	    call->who->admin           ? "admin"
+	    : call->who->id[0] != '\0' ? call->who->id
+				       : "edge");
 	s->watcher.accepted = on_accepted;
 	s->watcher.ended = on_ended;
 	s->req = call->req;

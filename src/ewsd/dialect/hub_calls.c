@@ -20,17 +20,17 @@ void
 hub_call_health(struct call *call)
 {
 	const char *status = core_draining(call->core) ? "draining" : "healthy";
-	json_t *o = json_pack("{s:s,s:s}", "status", status, "version",
-	    prog_version());
+	json_t *o =
+	    json_pack("{s:s,s:s}", "status", status, "version", prog_version());
 
 	if (http_peer(call->req)->loopback) {
 		json_int_t up = edge_uptime_ms(call->edge) / 1000;
 		json_int_t sockets = edge_count(call->edge);
 
-		json_object_set_new(o, "active_connections",
-		    json_integer(sockets));
-		json_object_set_new(o, "websocket_clients",
-		    json_integer(sockets));
+		json_object_set_new(
+		    o, "active_connections", json_integer(sockets));
+		json_object_set_new(
+		    o, "websocket_clients", json_integer(sockets));
 		json_object_set_new(o, "uptime_seconds", json_integer(up));
 		json_object_set_new(o, "uptime", json_integer(up));
 	}
@@ -46,8 +46,8 @@ add_metric(struct buf *b, const char *name, bool gauge, const char *help,
 
 	buf_printf(b, "# HELP ews_%s%s %s\n# TYPE ews_%s%s %s\n", name, suffix,
 	    help, name, suffix, gauge ? "gauge" : "counter");
-	buf_printf(b, "ews_%s%s %llu\n", name, suffix,
-	    (unsigned long long)value);
+	buf_printf(
+	    b, "ews_%s%s %llu\n", name, suffix, (unsigned long long)value);
 }
 
 void
@@ -122,7 +122,8 @@ void
 hub_call_op(struct call *call)
 {
 	struct op *op;
-	struct ctl_sink sink = { .reply = op_reply, .asker = "http:admin",
+	struct ctl_sink sink = { .reply = op_reply,
+		.asker = "http:admin",
 		.wait_max_ms = WAIT_MAX_MS };
 	struct ctl_ask *ask;
 
@@ -138,6 +139,6 @@ hub_call_op(struct call *call)
 	if (sink.len == 0)
 		sink.text = NULL;
 	ask = ctl_request(call->ctl, &sink, call->part, call->body);
-	if (ask != NULL)	/* else it was answered, and 'op' is gone */
+	if (ask != NULL) /* else it was answered, and 'op' is gone */
 		op->ask = ask;
 }

@@ -6,8 +6,8 @@
 
 #include "ewsd/dialect/call.h"
 
-call_fn hub_call_health;	/* GET /health */
-call_fn hub_call_metrics;	/* GET /metrics */
-call_fn hub_call_op;		/* POST /api/v1/ops/{op} */
+call_fn hub_call_health; /* GET /health */
+call_fn hub_call_metrics; /* GET /metrics */
+call_fn hub_call_op; /* POST /api/v1/ops/{op} */
 
 #endif

@@ -24,8 +24,7 @@ struct admission {
 	struct visit *visit;
 };
 
-static void
-add_line(struct ws_verdict *v, const char *fmt, ...)
+static void add_line(struct ws_verdict *v, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 static void
@@ -142,9 +141,9 @@ static bool
 has_signature(const struct head *h)
 {
 	return gate_header(h, "Authorization") == NULL &&
-	    gate_header(h, "X-Signature") != NULL &&
-	    gate_header(h, "X-Timestamp") != NULL &&
-	    gate_header(h, "X-Edge-Agent-Id") != NULL;
+	       gate_header(h, "X-Signature") != NULL &&
+	       gate_header(h, "X-Timestamp") != NULL &&
+	       gate_header(h, "X-Edge-Agent-Id") != NULL;
 }
 
 bool
@@ -193,8 +192,8 @@ upgrade_ok(struct admission *m, const char *id)
 	if (id == NULL || !id_name_ok(id))
 		return refuse_upgrade(m, "Edge agent not registered");
 	if (has_signature(h))
-		answer = door_signature_ok(m->door, h, "", 0, who) ?
-		    AUTH_OK : AUTH_WRONG;
+		answer = door_signature_ok(m->door, h, "", 0, who) ? AUTH_OK
+								   : AUTH_WRONG;
 	else
 		answer = auth_bearer(m->door->config.auth, bearer, id, who);
 	if (answer == AUTH_OK) {
@@ -204,8 +203,8 @@ upgrade_ok(struct admission *m, const char *id)
 	if (answer == AUTH_MISSING) {
 		log_limited(m->peer->address, LOG_WARN,
 		    "WebSocket connection rejected: missing auth header");
-		return refuse_upgrade(m,
-		    "Missing or invalid Authorization header");
+		return refuse_upgrade(
+		    m, "Missing or invalid Authorization header");
 	}
 	log_limited(m->peer->address, LOG_WARN,
 	    "Token verification failed for edge_agent_id=%s", log_q(id));
@@ -225,8 +224,8 @@ upgrade_now(struct admission *m)
 	m->visit->ours = gate_list_has(
 	    gate_header(m->head, "Sec-WebSocket-Protocol"), EDGE_SUBPROTOCOL);
 	if (!agent_admit(m->door->config.core, id, &wait_ms))
-		return refuse_later(m, 503, (wait_ms + 999) / 1000,
-		    "Two agents use this id");
+		return refuse_later(
+		    m, 503, (wait_ms + 999) / 1000, "Two agents use this id");
 	wait_s = m->visit->ours ? 0 : edge_connect_rate(m->door->edge, id);
 	if (wait_s > 0)
 		return refuse_later(m, 429, wait_s, "Too Many Requests");
@@ -251,8 +250,8 @@ edge_ok(struct admission *m)
 	if (answer == AUTH_OK)
 		return true;
 	if (answer == AUTH_MISSING)
-		return refuse_failure(m, 401,
-		    "Unauthorized - missing relay authentication");
+		return refuse_failure(
+		    m, 401, "Unauthorized - missing relay authentication");
 	log_limited(m->peer->address, LOG_WARN,
 	    "Token verification failed for edge_agent_id=%s",
 	    log_q(id != NULL ? id : "?"));
@@ -340,11 +339,11 @@ body_ok(struct admission *m)
 	    m->head->content_length <= 0)
 		return true;
 	if (!str_eq(m->visit->route->method, "POST"))
-		max = 1;	/* nobody looks at it */
+		max = 1; /* nobody looks at it */
 	else if (!is_json(gate_header(m->head, "Content-Type")))
 		return refuse(m, 415, "Unsupported Media Type");
 	else if (str_eq(m->visit->route->path, "/edge/sync") &&
-	    max < conf_int(conf, SET_max_message))
+		 max < conf_int(conf, SET_max_message))
 		max = conf_int(conf, SET_max_message);
 	m->verdict->body_max = max;
 	if (m->head->content_length > max)
@@ -373,13 +372,12 @@ door_who_gone(void *arg, void *who)
 }
 
 void
-door_refused(void *arg, const struct ws_peer *peer, int status,
-    const char *why)
+door_refused(void *arg, const struct ws_peer *peer, int status, const char *why)
 {
 	struct door_net *d = arg;
 	struct stats *st = core_stats(d->config.core);
 
-	(void)peer;	/* the transport logs it */
+	(void)peer; /* the transport logs it */
 	(void)why;
 	if (status == 503)
 		st->refused_limit++;

@@ -53,16 +53,18 @@ read_body(struct http_request *req)
 	if (json_is_object(any))
 		return any;
 	json_decref(any);
-	call_invalid(req, NULL, "value is not a valid dict",
-	    "type_error.dict");
+	call_invalid(req, NULL, "value is not a valid dict", "type_error.dict");
 	return NULL;
 }
 
 static void
 dispatch(struct door_net *d, struct http_request *req, struct visit *v)
 {
-	struct call call = { .req = req, .who = &v->who, .part = v->part,
-		.core = d->config.core, .edge = d->edge,
+	struct call call = { .req = req,
+		.who = &v->who,
+		.part = v->part,
+		.core = d->config.core,
+		.edge = d->edge,
 		.ctl = d->config.ctl };
 
 	if (!signature_ok(d, req, v))
@@ -83,7 +85,7 @@ door_request(void *arg, struct http_request *req)
 	struct visit *v = http_who(req);
 
 	core_stats(d->config.core)->http_requests++;
-	if (v->route == NULL) {	/* OPTIONS */
+	if (v->route == NULL) { /* OPTIONS */
 		http_add_header(req, "Allow", v->allow);
 		http_answer(req, 204, NULL, NULL, 0);
 	} else {

@@ -189,8 +189,8 @@ is_loopback(const char *host)
 }
 
 static bool
-may_listen(struct door_net *d, const struct spec *s, const char *spec,
-    struct err *err)
+may_listen(
+    struct door_net *d, const struct spec *s, const char *spec, struct err *err)
 {
 	const struct conf *conf = d->config.conf;
 
@@ -228,8 +228,8 @@ door_net_listen(struct door_net *d, const char *spec, struct err *err)
 	if (made == NULL)
 		return false;
 	d->listeners[d->n_listeners++] = made;
-	log_info("listening on %s%s", ws_listener_name(made),
-	    s.tls ? " (tls)" : "");
+	log_info(
+	    "listening on %s%s", ws_listener_name(made), s.tls ? " (tls)" : "");
 	return true;
 }
 
@@ -247,8 +247,8 @@ door_net_names(struct door_net *d)
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < d->n_listeners; i++)
-		json_array_append_new(names,
-		    json_string(ws_listener_name(d->listeners[i])));
+		json_array_append_new(
+		    names, json_string(ws_listener_name(d->listeners[i])));
 	return names;
 }
 

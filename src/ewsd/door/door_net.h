@@ -28,8 +28,8 @@ struct door_net_config {
 	struct clock *clock;
 	struct core *core;
 	struct auth *auth;
-	struct ctl_dialect *ctl;	/* NULL: no /api/v1/ops */
-	const struct conf *conf;	/* all lent for the life of the door */
+	struct ctl_dialect *ctl; /* NULL: no /api/v1/ops */
+	const struct conf *conf; /* all lent for the life of the door */
 };
 
 /* Not listening yet. NULL with err. */
@@ -40,7 +40,7 @@ bool door_net_listen(struct door_net *, const char *spec, struct err *);
 /* Ports really bound, in the order of door_net_listen; returns how many
  * there are, whatever 'max' is. */
 size_t door_net_ports(struct door_net *, int *ports, size_t max);
-json_t *door_net_names(struct door_net *);	/* gives ["HOST:PORT",...] */
+json_t *door_net_names(struct door_net *); /* gives ["HOST:PORT",...] */
 /* Certificates; the old ones stay on error. Connections whose secret is
  * no longer valid are closed at the next tick after auth_reload. */
 bool door_net_reload(struct door_net *, struct err *);

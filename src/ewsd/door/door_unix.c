@@ -15,7 +15,7 @@ struct door_unix {
 	struct outq_config out;
 	struct jsock *sock;
 	struct guest *guests;
-	bool freed;	/* waits for its last connection */
+	bool freed; /* waits for its last connection */
 };
 
 struct guest {
@@ -142,7 +142,7 @@ door_unix_goodbye(struct door_unix *d)
 {
 	struct guest *g;
 
-	DL_FOREACH(d->guests, g)
+	DL_FOREACH (d->guests, g)
 		ctl_conn_close(g->conn, "the hub is stopping");
 }
 

@@ -17,9 +17,9 @@ struct door_unix;
 struct door_unix_config {
 	struct loop *loop;
 	struct core *core;
-	struct ctl_dialect *ctl;	/* all lent for the life of the door */
+	struct ctl_dialect *ctl; /* all lent for the life of the door */
 	const char *path;
-	gid_t group;		/* that may connect, too; (gid_t)-1: none */
+	gid_t group; /* that may connect, too; (gid_t)-1: none */
 	size_t max_line, queue_bytes;
 	unsigned max_conns, max_requests;
 };

@@ -38,8 +38,8 @@ door_ws_open(void *arg, struct ws *ws, const struct head *head,
 	struct edge_opening opening = { &v->who,
 		gate_header(head, "X-Ews-Instance"), peer->address, v->ours,
 		heard_ms };
-	struct client *c = client_new(d->config.core, &door, ws,
-	    edge_outq(d->edge), peer->address);
+	struct client *c = client_new(
+	    d->config.core, &door, ws, edge_outq(d->edge), peer->address);
 
 	ws_set_outq(ws, &c->out);
 	if (v->refuse != NULL)

@@ -73,7 +73,7 @@ static bool
 serves(const struct route *r, const char *dialect)
 {
 	return dialect == NULL || str_eq(r->dialect, dialect) ||
-	    str_eq(r->dialect, "hub");
+	       str_eq(r->dialect, "hub");
 }
 
 static void
@@ -84,8 +84,7 @@ allow_method(char allow[ROUTE_ALLOW_SIZE], const char *method)
 	if (str_eq(method, "WS"))
 		method = "GET";
 	snprintf(allow + len, ROUTE_ALLOW_SIZE - len, "%s%s%s",
-	    len > 0 ? ", " : "", method,
-	    str_eq(method, "GET") ? ", HEAD" : "");
+	    len > 0 ? ", " : "", method, str_eq(method, "GET") ? ", HEAD" : "");
 }
 
 const struct route *
@@ -117,7 +116,7 @@ overlap(const char *a, const char *b)
 	while (*a == '/' && *b == '/') {
 		size_t n = segment(++a), m = segment(++b);
 		bool any = (n == 2 && memcmp(a, "{}", 2) == 0) ||
-		    (m == 2 && memcmp(b, "{}", 2) == 0);
+			   (m == 2 && memcmp(b, "{}", 2) == 0);
 
 		if (!any && (n != m || memcmp(a, b, n) != 0))
 			return false;
@@ -138,8 +137,8 @@ routes_ok(struct err *err)
 			    !overlap(a->path, b->path))
 				continue;
 			err_set(err, EXIT_INTERNAL, "internal",
-			    "two handlers for %s %s and %s", a->method,
-			    a->path, b->path);
+			    "two handlers for %s %s and %s", a->method, a->path,
+			    b->path);
 			return false;
 		}
 	}

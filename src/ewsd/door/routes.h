@@ -15,17 +15,17 @@
 #include "lib/err.h"
 
 enum route_auth {
-	ROUTE_OPEN,	/* anybody */
-	ROUTE_BODY,	/* the handler judges a token in the body */
-	ROUTE_EDGE,	/* bearer or signature of an edge */
-	ROUTE_ADMIN,	/* the admin key */
-	ROUTE_EITHER	/* edge or admin */
+	ROUTE_OPEN, /* anybody */
+	ROUTE_BODY, /* the handler judges a token in the body */
+	ROUTE_EDGE, /* bearer or signature of an edge */
+	ROUTE_ADMIN, /* the admin key */
+	ROUTE_EITHER /* edge or admin */
 };
 
 struct route {
 	const char *method, *path;
 	enum route_auth auth;
-	call_fn *call;	/* NULL for WS */
+	call_fn *call; /* NULL for WS */
 	const char *dialect, *help;
 };
 
