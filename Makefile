@@ -31,9 +31,9 @@ NET_SRC = \
 	src/net/frame.c src/net/gate.c src/net/gate_judge.c \
 	src/net/gate_names.c src/net/http.c src/net/jsock.c src/net/loop.c \
 	src/net/outq.c src/net/timer.c src/net/ws.c src/net/ws_admit.c \
-	src/net/ws_client.c src/net/ws_conn.c src/net/ws_guest.c \
+	src/net/ws_client.c src/net/ws_conn.c src/net/ws_guest.c src/net/ws_guest_head.c \
 	src/net/ws_listen.c src/net/ws_message.c src/net/ws_sock.c \
-	src/net/ws_tls.c src/net/ws_wheel.c
+	src/net/ws_tls.c src/net/ws_url.c src/net/ws_wheel.c
 EWSD_SRC = \
 	src/ewsd/dialect/call.c src/ewsd/dialect/ctl.c \
 	src/ewsd/dialect/ctl_cancel.c src/ewsd/dialect/ctl_conn.c \

@@ -111,7 +111,7 @@ examples() {
 	(umask 077; openssl rand -hex 32 >"$D/x/.config/ews/secret")
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout "$D/x/FILE" \
 	    -out "$D/x/cert" -subj /CN=x 2>/dev/null
-	export HOME=$D/x XDG_STATE_HOME=$D/x/state
+	export HOME=$D/x EWS_SECRET_FILE=$D/x/.config/ews/secret
 	examples | sed -e ':a' -e '/\\$/N; s/\\\n */ /; ta' | sed -nE 's/^[ $]*((ewsd|ewsagent) .*)$/\1/p' |
 	    sed 's/  *# .*$//' | sort -u >"$D/examples"
 	[ "$(wc -l <"$D/examples")" -ge 6 ]

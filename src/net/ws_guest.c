@@ -6,21 +6,19 @@
 #include <utlist.h>
 
 #include "lib/mem.h"
-#include "lib/port.h"
-#include "lib/str.h"
-#include "net/ws_priv.h"
+#include "net/ws_guest.h"
 
 enum {
 	LINGERING_MAX = 128, /* over it, an answer may be lost to a reset */
 	DISCARD_MAX = 1 << 20 /* bytes behind a request that are read away */
 };
 
-static char bytes[WS_SCRATCH]; /* one guest at a time looks into it */
+char guest_bytes[WS_SCRATCH]; /* one guest at a time looks into it */
 
 static void on_guest(uv_poll_t *, int status, int events);
 
-static void
-enter(struct guest *g, enum guest_state state, int64_t ms)
+void
+guest_enter(struct guest *g, enum guest_state state, int64_t ms)
 {
 	struct ws_host *host = g->host;
 
@@ -39,14 +37,14 @@ free_guest(uv_handle_t *handle)
 }
 
 /* Ends it from anywhere; the memory stays until the end of the turn. */
-static void
-end(struct guest *g)
+void
+guest_end(struct guest *g)
 {
 	struct ws_host *host = g->host;
 
 	if (g->state == GUEST_ENDED)
 		return;
-	enter(g, GUEST_ENDED, -1);
+	guest_enter(g, GUEST_ENDED, -1);
 	if (g->has_poll)
 		uv_poll_stop(&g->poll);
 	if (g->fd != -1)
@@ -62,13 +60,13 @@ end(struct guest *g)
 	loop_again(host->config.loop);
 }
 
-static void
-watch(struct guest *g, int events)
+void
+guest_watch(struct guest *g, int events)
 {
 	if (!g->has_poll) {
 		if (uv_poll_init(
 			loop_uv(g->host->config.loop), &g->poll, g->fd) != 0) {
-			end(g);
+			guest_end(g);
 			return;
 		}
 		g->poll.data = g;
@@ -77,8 +75,8 @@ watch(struct guest *g, int events)
 	uv_poll_start(&g->poll, events, on_guest);
 }
 
-static void
-rest(struct guest *g)
+void
+guest_rest(struct guest *g)
 {
 	if (g->has_poll)
 		uv_poll_stop(&g->poll);
@@ -91,12 +89,12 @@ linger(struct guest *g)
 {
 	if (g->host->n_lingering >= LINGERING_MAX ||
 	    shutdown(g->fd, SHUT_WR) == -1) {
-		end(g);
+		guest_end(g);
 		return;
 	}
-	enter(g, GUEST_LINGER, WS_LINGER_MS);
+	guest_enter(g, GUEST_LINGER, WS_LINGER_MS);
 	g->seen = 0;
-	watch(g, UV_READABLE);
+	guest_watch(g, UV_READABLE);
 }
 
 static bool
@@ -115,11 +113,11 @@ write_some(struct guest *g)
 		    g->out_len - g->out_at, MSG_NOSIGNAL);
 
 		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-			watch(g, UV_WRITABLE);
+			guest_watch(g, UV_WRITABLE);
 			return;
 		}
 		if (n == -1) {
-			end(g);
+			guest_end(g);
 			return;
 		}
 		g->out_at += (size_t)n;
@@ -128,26 +126,26 @@ write_some(struct guest *g)
 	if (g->linger || has_unread(g->fd))
 		linger(g);
 	else
-		end(g);
+		guest_end(g);
 }
 
 /* The answer leaves at the end of the turn; no answer hangs up then. */
-static void
-reply(void *arg, char *answer, size_t len)
+void
+guest_reply(void *arg, char *answer, size_t len)
 {
 	struct guest *g = arg;
 
 	g->req = NULL;
 	g->out = answer;
 	g->out_len = len;
-	rest(g);
-	enter(g, GUEST_WRITE, g->host->config.body_ms);
+	guest_rest(g);
+	guest_enter(g, GUEST_WRITE, g->host->config.body_ms);
 	LL_PREPEND2(g->host->replies, g, reply_next);
 	loop_again(g->host->config.loop);
 }
 
-static void
-refuse(struct guest *g, int status, const char *why, const char *header)
+void
+guest_refuse(struct guest *g, int status, const char *why, const char *header)
 {
 	size_t len;
 	char *answer = http_refusal(status, why, header, &len);
@@ -155,183 +153,36 @@ refuse(struct guest *g, int status, const char *why, const char *header)
 	ws_refused(g->host, &g->peer, status, why);
 	g->linger = true;
 	g->nap = false;
-	reply(g, answer, len);
+	guest_reply(g, answer, len);
 }
 
-static void
-refuse_verdict(struct guest *g, const struct ws_verdict *v)
+void
+guest_refuse_verdict(struct guest *g, const struct ws_verdict *v)
 {
 	size_t len;
 	char *answer = http_refusal_verdict(v, &len);
 
 	g->linger = true;
-	reply(g, answer, len);
-}
-
-static void
-deliver(struct guest *g)
-{
-	rest(g);
-	enter(g, GUEST_PARKED, -1);
-	http_deliver(g->req);
-	if (g->state != GUEST_PARKED)
-		return;
-	g->seen = 0;
-	watch(g, UV_READABLE | UV_DISCONNECT);
-}
-
-static void
-read_body(struct guest *g)
-{
-	struct buf *body = &g->req->body;
-
-	for (;;) {
-		size_t left = body->max - body->len;
-		ssize_t n;
-
-		if (left == 0) {
-			deliver(g);
-			return;
-		}
-		n = recv(
-		    g->fd, bytes, left < sizeof bytes ? left : sizeof bytes, 0);
-		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-			watch(g, UV_READABLE);
-			return;
-		}
-		if (n > 0)
-			buf_add(body, bytes, (size_t)n);
-		if (n <= 0 || body->failed) {
-			end(g);
-			return;
-		}
-	}
-}
-
-/* RFC 9110 section 10.1.1: the client may wait for this. */
-static bool
-expectation(struct guest *g, const struct head *head)
-{
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	const char *expect = gate_header(head, "Expect");
-
-	if (expect == NULL || head->minor == 0)
-		return true;
-	if (!str_ieq(expect, "100-continue")) {
-		refuse(g, 417, "The Expect is not known here.", NULL);
-		return false;
-	}
-	if (head->content_length > 0)
-		(void)!send(g->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL);
-	return true;
-}
-
-static void
-serve(struct guest *g, struct head *head, size_t len, void *who)
-{
-	g->req =
-	    http_request_new(&g->host->config, head, &g->peer, who, reply, g);
-	if (g->req == NULL || recv(g->fd, bytes, len, 0) != (ssize_t)len) {
-		if (g->req == NULL) {
-			gate_head_free(head);
-			if (g->host->config.events->who_gone != NULL)
-				g->host->config.events->who_gone(
-				    g->host->config.arg, who);
-		}
-		end(g);
-		return;
-	}
-	enter(g, GUEST_BODY, g->host->config.body_ms);
-	read_body(g);
-}
-
-/* The library reads the head again, from a socket that looks new. */
-static void
-hand_over(struct guest *g, struct head *head, const struct ws_verdict *v)
-{
-	int fd = g->fd;
-
-	rest(g);
-	g->fd = -1;
-	sock_adopt(g->host, g->host->plain, fd, &g->peer, head, v);
-	end(g);
-}
-
-static void
-judge(struct guest *g, size_t len)
-{
-	struct gate_refusal no;
-	struct ws_verdict v;
-	struct head *head = gate_parse(bytes, len, &no);
-
-	if (head == NULL || !gate_judge(head, INT64_MAX, &no)) {
-		refuse(g, no.status, no.why, no.header);
-	} else if (!ws_admit(g->host, head, &g->peer, &v)) {
-		refuse_verdict(g, &v);
-	} else if (head->upgrade) {
-		hand_over(g, head, &v);
-		return;
-	} else if (!expectation(g, head)) {
-		if (g->host->config.events->who_gone != NULL)
-			g->host->config.events->who_gone(
-			    g->host->config.arg, v.who);
-	} else {
-		serve(g, head, len, v.who);
-		return;
-	}
-	gate_head_free(head);
-}
-
-static void
-look(struct guest *g)
-{
-	ssize_t n = recv(g->fd, bytes, GATE_HEAD_MAX, MSG_PEEK);
-	long head;
-
-	if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-		watch(g, UV_READABLE);
-		return;
-	}
-	/* woken without a new byte: it has hung up behind half a head */
-	if (n <= 0 || ((size_t)n == g->seen && !g->nap)) {
-		end(g);
-		return;
-	}
-	head = gate_end(bytes, (size_t)n, g->seen);
-	g->seen = (size_t)n;
-	if (head > 0) {
-		port_lowat(g->fd, 1);
-		g->nap = false;
-		judge(g, (size_t)head);
-	} else if (head < 0) {
-		port_lowat(g->fd, 1);
-		refuse(g, (int)-head, "The header is malformed or too large.",
-		    NULL);
-	} else if (port_lowat(g->fd, (int)n + 1)) {
-		watch(g, UV_READABLE);
-	} else {
-		g->nap = true; /* or the half head would wake us at once */
-		rest(g);
-	}
+	guest_reply(g, answer, len);
 }
 
 /* What comes behind a request is no longer taken. */
 static void
 discard(struct guest *g)
 {
-	ssize_t n = recv(g->fd, bytes, sizeof bytes, 0);
+	ssize_t n = recv(g->fd, guest_bytes, sizeof guest_bytes, 0);
 
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
-		end(g);
+		guest_end(g);
 		return;
 	}
 	g->seen += n > 0 ? (size_t)n : 0;
 	if (g->seen <= DISCARD_MAX)
 		return;
 	if (g->state == GUEST_LINGER)
-		end(g);
+		guest_end(g);
 	else
-		watch(g, UV_DISCONNECT);
+		guest_watch(g, UV_DISCONNECT);
 }
 
 static void
@@ -340,22 +191,22 @@ on_guest(uv_poll_t *poll, int status, int events)
 	struct guest *g = poll->data;
 
 	if (status < 0) {
-		end(g);
+		guest_end(g);
 		return;
 	}
 	switch (g->state) {
 	case GUEST_HEAD:
-		look(g);
+		guest_look(g);
 		break;
 	case GUEST_BODY:
-		read_body(g);
+		guest_read_body(g);
 		break;
 	case GUEST_PARKED:
 	case GUEST_LINGER:
 		if ((events & UV_READABLE) != 0)
 			discard(g);
 		else
-			end(g);
+			guest_end(g);
 		break;
 	case GUEST_WRITE:
 		write_some(g);
@@ -376,7 +227,7 @@ add(struct ws_host *host, int fd, const struct ws_peer *peer)
 	host->n_guests++;
 	host->n_pending++;
 	DL_APPEND(host->guests, g);
-	enter(g, GUEST_HEAD, host->config.head_ms);
+	guest_enter(g, GUEST_HEAD, host->config.head_ms);
 	if (!timer_active(host->sweep))
 		timer_set(host->sweep, WS_SWEEP_MS);
 	return g;
@@ -385,14 +236,14 @@ add(struct ws_host *host, int fd, const struct ws_peer *peer)
 void
 guest_new(struct ws_host *host, int fd, const struct ws_peer *peer)
 {
-	look(add(host, fd, peer));
+	guest_look(add(host, fd, peer));
 }
 
 void
 guest_refuse_new(struct ws_host *host, int fd, const struct ws_peer *peer,
     int status, const char *why)
 {
-	refuse(add(host, fd, peer), status, why, "Retry-After: 5");
+	guest_refuse(add(host, fd, peer), status, why, "Retry-After: 5");
 }
 
 void
@@ -424,15 +275,15 @@ static void
 too_late(struct guest *g)
 {
 	if (g->state == GUEST_HEAD && g->seen > 0)
-		refuse(g, 408, "The header came too slowly.", NULL);
+		guest_refuse(g, 408, "The header came too slowly.", NULL);
 	else if (g->state == GUEST_BODY) {
 		struct http_request *req = g->req;
 
 		g->req = NULL;
 		http_gone(req);
-		refuse(g, 408, "The body came too slowly.", NULL);
+		guest_refuse(g, 408, "The body came too slowly.", NULL);
 	} else
-		end(g);
+		guest_end(g);
 }
 
 void
@@ -444,7 +295,7 @@ guests_sweep(struct ws_host *host, int64_t now)
 		if (now >= g->deadline)
 			too_late(g);
 		else if (g->nap)
-			look(g);
+			guest_look(g);
 	}
 }
 
@@ -455,6 +306,6 @@ guests_free(struct ws_host *host)
 
 	guests_turn(host);
 	DL_FOREACH_SAFE (host->guests, g, next)
-		end(g);
+		guest_end(g);
 	guests_turn(host);
 }

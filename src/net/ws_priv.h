@@ -282,5 +282,10 @@ void ws_ping(struct ws *);
 int
 attempt_event(struct ws_attempt *, enum lws_callback_reasons, void *in, size_t);
 void attempts_free(struct ws_host *);
+/* ws_url.c. "host", "host:port", "[v6]:port"; gives the name, or NULL. */
+char *attempt_place(const char *text, size_t len, int *port);
+bool attempt_url(struct ws_attempt *, const char *url);
+/* Joins lines; gives, or NULL if they are too long. */
+char *attempt_headers(const char *const *lines);
 
 #endif

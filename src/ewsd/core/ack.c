@@ -61,10 +61,16 @@ is_final(const struct command_ack *k)
 	return k->word == ACK_COMPLETED || k->word == ACK_FAILED;
 }
 
+/* The agent's clock is not ours: a time before the command was made would
+ * let retention take it at once, one to come would keep it. */
 static int64_t
-time_of(struct core *core, const struct command_ack *k)
+time_of(struct core *core, const struct command_ack *k, int64_t created_ms)
 {
-	return k->at_ms > 0 ? k->at_ms : core_wall(core);
+	int64_t now = core_wall(core);
+
+	if (k->at_ms < created_ms || k->at_ms > now)
+		return now;
+	return k->at_ms;
 }
 
 static void
@@ -113,11 +119,11 @@ confirm(struct agent *a, const struct command_ack *k)
 
 /* A foreign agent may say it again, later and otherwise (PROTOCOL 2.6). */
 static bool
-say_again(struct late *l, struct agent *a)
+say_again(struct late *l, struct agent *a, int64_t created_ms)
 {
 	struct store_outcome how = outcome_of(&l->ack);
 	struct store_step step = { .state = end_of(a, &l->ack),
-		.at_ms = time_of(l->core, &l->ack),
+		.at_ms = time_of(l->core, &l->ack, created_ms),
 		.note = "a later ack",
 		.outcome = &how };
 	struct saved *s = saved_new(l->done, l->arg);
@@ -143,7 +149,7 @@ on_late(void *arg, const struct store_command *c, const struct store_history *h,
 		note_late(l->core, a, &l->ack,
 		    known ? "after its end" : "that is not known");
 		if (known && !a->ours && is_final(&l->ack))
-			waits = say_again(l, a);
+			waits = say_again(l, a, c->created_ms);
 		else if (known)
 			store_note(l->core->config.store, l->ack.id,
 			    core_wall(l->core), "an ack after the end");
@@ -231,8 +237,8 @@ final_ack(struct command *c, const struct command_ack *k,
 		return;
 	}
 	output_kept(c, k->stdout_kept, k->stderr_kept);
-	command_finish(
-	    c, end_of(a, k), &how, time_of(c->core, k), NULL, done, arg);
+	command_finish(c, end_of(a, k), &how,
+	    time_of(c->core, k, c->created_ms), NULL, done, arg);
 }
 
 static void
