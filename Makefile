@@ -45,7 +45,7 @@ EWSD_SRC = \
 	src/ewsd/dialect/edge_output.c \
 	src/ewsd/dialect/edge_schedule.c src/ewsd/dialect/edge_sync.c \
 	src/ewsd/dialect/hub_calls.c src/ewsd/door/door_admit.c \
-	src/ewsd/door/door_http.c src/ewsd/door/door_net.c \
+	src/ewsd/door/door_http.c src/ewsd/door/door_net.c src/ewsd/door/listen_spec.c \
 	src/ewsd/door/door_unix.c src/ewsd/door/door_ws.c \
 	src/ewsd/door/routes.c src/ewsd/hub.c src/ewsd/hub_dirs.c \
 	src/ewsd/hub_talk.c src/ewsd/main.c
@@ -142,6 +142,7 @@ all: $(PROGRAMS:%=bin/%)
 
 # bin/ holds the programs of the last build: plain or sanitized
 bin/%: $B/% FORCE
+	@mkdir -p bin
 	@cmp -s $< $@ || cp $< $@
 FORCE:
 

@@ -31,8 +31,10 @@ load lib/ews
 		check $p --log-level
 		check $p extra argument
 	done
-	check ewsd --listen 127.0.0.1:99999 --check-config
-	check ewsd --listen 127.0.0.1:abc --check-config
+	for listen in 127.0.0.1:99999 127.0.0.1:abc :1 127.0.0.1:1,nonsense 127.0.0.1:1,tls; do
+		run -78 ewsd --listen "$listen" --check-config
+		[[ $output == *"$listen"* ]]
+	done
 	check ewsd --max-connections 0
 	[ ! -e "$D/state/ews.db" ]
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ewsd/door/listen_spec.h"
 #include "ewsd/hub_priv.h"
 #include "ewsd/settings.h"
 #include "lib/exit.h"
@@ -272,6 +273,7 @@ chosen_secret(const struct conf *c)
 bool
 hub_check(const struct conf *conf, struct err *err)
 {
+	struct listen_spec spec;
 	struct auth *auth;
 	gid_t gid;
 
@@ -283,6 +285,10 @@ hub_check(const struct conf *conf, struct err *err)
 		    "tls-cert and tls-key go together");
 		return false;
 	}
+	for (size_t i = 0; i < conf_count(conf, SET_listen); i++)
+		if (!listen_spec_read(
+			&spec, conf_item(conf, SET_listen, i), conf, err))
+			return false;
 	if (!chosen_secret(conf))
 		return true; /* one would be made */
 	auth = auth_new(conf, &clock_system, err);

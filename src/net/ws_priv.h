@@ -8,7 +8,7 @@
  *              of a handshake; on TLS also gate and HTTP      -> a ws
  *   ws_conn    an established WebSocket, either side
  *   ws_wheel   pings, deadlines
- *   ws_client  attempts to connect                            -> a ws
+ *   ws_client  attempts to connect (ws_url reads the URL)     -> a ws
  *   ws         the library's context and its callback
  */
 #ifndef EWS_NET_WS_PRIV_H

@@ -1,11 +1,11 @@
 #include "ewsd/door/door_net.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ewsd/core/client.h"
 #include "ewsd/door/door_priv.h"
+#include "ewsd/door/listen_spec.h"
 #include "ewsd/settings.h"
 #include "lib/exit.h"
 #include "lib/log.h"
@@ -114,96 +114,17 @@ door_net_free(struct door_net *d)
 
 /* ---- listeners -------------------------------------------------------- */
 
-struct spec {
-	char text[512];
-	char *host, *dialect;
-	int port;
-	bool tls;
-};
-
-static bool
-bad_spec(const char *spec, const char *why, struct err *err)
-{
-	err_set(err, EXIT_CONFIG, "config", "listen %s: %s", spec, why);
-	return false;
-}
-
-/* "HOST:PORT", "[V6]:PORT", "PORT"; cuts it in place. */
-static bool
-split_place(struct spec *s, char *place)
-{
-	char *colon = strrchr(place, ':');
-	const char *digits = colon != NULL ? colon + 1 : place;
-	uint64_t port;
-
-	if (!str_u64(digits, 0, 65535, &port))
-		return false;
-	s->port = (int)port;
-	s->host = (char *)"127.0.0.1";
-	if (colon == NULL)
-		return true;
-	*colon = '\0';
-	s->host = place;
-	if (*place == '[' && str_ends(place, "]")) {
-		place[strlen(place) - 1] = '\0';
-		s->host++;
-	} else if (strchr(place, ':') != NULL) {
-		return false;
-	}
-	return *s->host != '\0';
-}
-
-static bool
-split(struct spec *s, const char *spec, struct err *err)
-{
-	char *rest, *word;
-
-	memset(s, 0, sizeof *s);
-	if (!str_copy(s->text, sizeof s->text, spec))
-		return bad_spec(spec, "too long", err);
-	word = strtok_r(s->text, ",", &rest);
-	if (word == NULL || !split_place(s, word))
-		return bad_spec(spec, "is no HOST:PORT", err);
-	while ((word = strtok_r(NULL, ",", &rest)) != NULL) {
-		if (str_eq(word, "tls"))
-			s->tls = true;
-		else if (str_starts(word, "dialect="))
-			s->dialect = word + strlen("dialect=");
-		else
-			return bad_spec(spec,
-			    "after the port come dialect=NAME and tls", err);
-	}
-	if (s->dialect != NULL && !str_eq(s->dialect, "edge"))
-		return bad_spec(spec, "no such dialect (edge)", err);
-	return true;
-}
-
-static bool
-is_loopback(const char *host)
-{
-	struct in_addr v4;
-
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return (ntohl(v4.s_addr) >> 24) == 127;
-	return str_eq(host, "::1") || str_eq(host, "localhost");
-}
-
 static bool
 may_listen(
-    struct door_net *d, const struct spec *s, const char *spec, struct err *err)
+    struct door_net *d, const struct listen_spec *s, const char *spec, struct err *err)
 {
-	const struct conf *conf = d->config.conf;
-
 	if (d->n_listeners == DOOR_LISTENERS_MAX)
-		return bad_spec(spec, "too many listeners", err);
-	if (auth_made(d->config.auth) && !is_loopback(s->host))
-		return bad_spec(spec,
+		return listen_spec_bad(spec, "too many listeners", err);
+	if (auth_made(d->config.auth) && !listen_spec_loopback(s))
+		return listen_spec_bad(spec,
 		    "only loopback is served until you choose a secret "
 		    "(EDGE_SECRET or --secret-file)",
 		    err);
-	if (s->tls && (conf_str(conf, SET_tls_cert) == NULL ||
-			  conf_str(conf, SET_tls_key) == NULL))
-		return bad_spec(spec, "tls needs tls-cert and tls-key", err);
 	return true;
 }
 
@@ -213,9 +134,10 @@ door_net_listen(struct door_net *d, const char *spec, struct err *err)
 	const struct conf *conf = d->config.conf;
 	struct ws_listen l = { 0 };
 	struct ws_listener *made;
-	struct spec s;
+	struct listen_spec s;
 
-	if (!split(&s, spec, err) || !may_listen(d, &s, spec, err))
+	if (!listen_spec_read(&s, spec, conf, err) ||
+	    !may_listen(d, &s, spec, err))
 		return false;
 	l.host = s.host;
 	l.port = s.port;
