@@ -238,14 +238,20 @@ demo: deps
 
 check: deps
 	@$(MAKE) --no-print-directory -s -j2 all tools unit completions man
-	@$(MAKE) --no-print-directory check-unit
-	@$(MAKE) --no-print-directory check-bats
+	@failed=0; for part in check-unit check-bats; do \
+		$(MAKE) --no-print-directory $$part || failed=1; \
+	done; exit $$failed
 
 # bats runs this many tests at a time: they mostly wait
 JOBS ?= 4
 check-unit: unit
 	@failed=0; for t in $(UNIT:%=$B/unit/%_test); do \
 		echo "# $$t"; timeout 120 $$t || failed=1; done; exit $$failed
+
+# the long form of the trial with kill -9 (tests/60-kills.bats)
+KILLS ?= 1000
+kills: all tools
+	@EWS_BUILD=$(notdir $B) EWS_KILLS=$(KILLS) bats --tap tests/60-kills.bats
 
 check-bats: all tools completions man
 	@EWS_BUILD=$(notdir $B) bats --tap --jobs $(JOBS) tests
@@ -296,5 +302,5 @@ clean:
 	rm -rf build $(PROGRAMS:%=bin/%)
 
 .PHONY: all tools unit completions man deps demo check check-unit check-bats \
-	lint bench install uninstall clean FORCE
+	kills lint bench install uninstall clean FORCE
 -include $(wildcard $B/src/*/*.d $B/src/*/*/*.d $B/tests/unit/*.d)
