@@ -88,7 +88,7 @@ UNIT = \
 	http ws_client ws_frames ws_tls
 
 PROGRAMS = ewsd ewsagent ewsctl
-TOOLS = wsprobe wsproxy sockline
+TOOLS = wsprobe wsproxy sockline oldhub
 BENCH_TOOLS = floor load
 
 # ---- how --------------------------------------------------------------
@@ -183,6 +183,8 @@ WSPROBE_SRC = $T/wsprobe.c $T/steps.c $T/send_steps.c $T/recv_steps.c \
 	$T/wskey.c $T/wsframe.c $T/utf8.c $T/number.c $T/bytes.c
 WSPROXY_SRC = $T/wsproxy.c $T/pair.c $T/listener.c $T/number.c $T/bytes.c
 SOCKLINE_SRC = $T/sockline.c $T/number.c $T/bytes.c
+OLDHUB_SRC = $T/oldhub.c $T/oldhub_conn.c $T/listener.c $T/wskey.c \
+	$T/wsframe.c $T/number.c $T/bytes.c
 BENCH_SRC = $T/bytes.c $T/wsframe.c $T/wskey.c $T/number.c
 FLOOR_SRC = tests/bench/floor.c tests/bench/poller.c $T/listener.c \
 	$(BENCH_SRC)
@@ -191,6 +193,7 @@ LOAD_SRC = tests/bench/load.c tests/bench/options.c tests/bench/crowd.c \
 $B/tools/wsprobe: $(WSPROBE_SRC)
 $B/tools/wsproxy: $(WSPROXY_SRC)
 $B/tools/sockline: $(SOCKLINE_SRC)
+$B/tools/oldhub: $(OLDHUB_SRC)
 $B/tools/floor: $(FLOOR_SRC)
 $B/tools/load: $(LOAD_SRC)
 $B/tools/%:

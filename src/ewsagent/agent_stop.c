@@ -44,7 +44,8 @@ has_talked(const struct agent *a)
 {
 	if (!link_usable(a->link) && !poll_works(a->poll))
 		return true;
-	return post_idle(a->post) && work_unconfirmed(a->work) == 0;
+	return post_idle(a->post) && work_unconfirmed(a->work) == 0 &&
+	       work_unsent(a->work) == 0;
 }
 
 void

@@ -23,6 +23,7 @@ struct output {
 	char *id;
 	void *owner;
 	bool stream, ended;
+	bool lost; /* dropped while the hub wanted it */
 	struct way ways[OUTPUT_STREAMS];
 };
 
@@ -194,6 +195,7 @@ drop_oldest(void *arg)
 		return false;
 	log_warn("spool: the output of command %s is dropped: no room",
 	    log_q(o->id));
+	o->lost = true;
 	tell_done(o);
 	return true;
 }
@@ -228,6 +230,12 @@ uint64_t
 outputs_bytes(const struct outputs *set)
 {
 	return spools_bytes(set->spools);
+}
+
+size_t
+outputs_unsent(const struct outputs *set)
+{
+	return set->n_ended;
 }
 
 void
@@ -350,4 +358,18 @@ const struct spool *
 output_spool(const struct output *o, int stream)
 {
 	return o->ways[stream].spool;
+}
+
+bool
+output_lost(const struct output *o)
+{
+	return o->lost;
+}
+
+uint64_t
+output_kept(const struct output *o, int stream)
+{
+	const struct way *w = &o->ways[stream];
+
+	return o->lost ? w->acked : spool_kept(w->spool);
 }

@@ -40,6 +40,7 @@ struct outputs_config {
 struct outputs *outputs_new(const struct outputs_config *, struct err *);
 void outputs_free(struct outputs *); /* after its outputs */
 uint64_t outputs_bytes(const struct outputs *);
+size_t outputs_unsent(const struct outputs *); /* ended, not done */
 /* Chunk 1 KiB .. 1 MiB, window at least one chunk; others are bent. */
 void outputs_limits(struct outputs *, size_t chunk, size_t window);
 void outputs_room(struct outputs *); /* send may work again */
@@ -56,6 +57,10 @@ bool output_done(const struct output *); /* nothing is left to send */
 /* 'stop': nobody wants the rest of either stream. */
 void output_acked(struct output *, int stream, uint64_t offset, bool stop);
 const struct spool *output_spool(const struct output *, int stream);
+/* It was dropped for want of room before the hub had all of it. */
+bool output_lost(const struct output *);
+/* How much of a stream can be had: of a lost one what the hub has. */
+uint64_t output_kept(const struct output *, int stream);
 
 /* "stdout", "stderr"; -1 if it is neither. */
 int output_stream(const char *word);

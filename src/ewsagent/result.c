@@ -105,6 +105,19 @@ tail_of(const struct output *o)
 	return tail;
 }
 
+void
+result_kept(json_t *data, uint64_t out, uint64_t err)
+{
+	if (js_int(data, "stdout_bytes", 0) <= (int64_t)out &&
+	    js_int(data, "stderr_bytes", 0) <= (int64_t)err)
+		return;
+	json_object_set_new(data, "truncated", json_true());
+	json_object_set_new(
+	    data, "stdout_kept", json_integer((json_int_t)out));
+	json_object_set_new(
+	    data, "stderr_kept", json_integer((json_int_t)err));
+}
+
 static void
 set_output(json_t *data, const struct output *o)
 {
@@ -119,13 +132,8 @@ set_output(json_t *data, const struct output *o)
 	    data, "stdout_sha256", json_string(spool_digest(out)));
 	json_object_set_new(
 	    data, "stderr_sha256", json_string(spool_digest(err)));
-	if (spool_truncated(out) || spool_truncated(err)) {
-		json_object_set_new(data, "truncated", json_true());
-		json_object_set_new(data, "stdout_kept",
-		    json_integer((json_int_t)spool_kept(out)));
-		json_object_set_new(data, "stderr_kept",
-		    json_integer((json_int_t)spool_kept(err)));
-	}
+	if (spool_truncated(out) || spool_truncated(err))
+		result_kept(data, spool_kept(out), spool_kept(err));
 	if (spool_bytes(out) + spool_bytes(err) > 0)
 		json_object_set_new(data, "tail", tail_of(o));
 }

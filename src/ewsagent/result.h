@@ -21,6 +21,9 @@ json_t *result_failed(
 /* It ran to an end; its output has ended. */
 json_t *result_ended(const struct job *, const struct run_end *, int64_t now_ms,
     int64_t duration_ms);
+/* Only so much of its output can be had: says so, where it is less than
+ * what was written. */
+void result_kept(json_t *data, uint64_t out, uint64_t err);
 /* What a hub that speaks PROTOCOL 2 only is told of it: 2.6. */
 json_t *result_plain(const json_t *full);
 

@@ -100,6 +100,7 @@ on_prune(void *arg)
 {
 	struct work *w = arg;
 
+	w->unpruned = 0;
 	ledger_prune(w->ledger,
 	    clock_wall(w->config.clock) - w->config.ledger_keep_ms,
 	    w->config.ledger_keep);
@@ -130,6 +131,21 @@ send_output(void *arg, const json_t *data)
 	return w->config.events->output(w->config.arg, data);
 }
 
+/* Its output went with the process that kept it. */
+static char *
+without_output(const char *text)
+{
+	json_t *result = js_read_object(text, strlen(text), NULL);
+	char *less = NULL;
+
+	if (result != NULL) {
+		result_kept(result, 0, 0);
+		less = js_write(result);
+	}
+	json_decref(result);
+	return less != NULL ? less : mem_dup(text);
+}
+
 /* Nothing is done yet: the ledger is being read. */
 static void
 on_entry(void *arg, const struct ledger_entry *e)
@@ -141,7 +157,8 @@ on_entry(void *arg, const struct ledger_entry *e)
 	HASH_ADD_KEYPTR(hh, w->jobs, j->id, strlen(j->id), j);
 	if (e->state == LEDGER_ENDED && e->result != NULL) {
 		j->state = JOB_ENDED;
-		j->result = mem_dup(e->result);
+		j->result =
+		    j->stream ? without_output(e->result) : mem_dup(e->result);
 		j->saved = true;
 		free(j->text);
 		j->text = NULL;
@@ -326,6 +343,12 @@ size_t
 work_unconfirmed(const struct work *w)
 {
 	return w->n_ended;
+}
+
+size_t
+work_unsent(const struct work *w)
+{
+	return outputs_unsent(w->outputs);
 }
 
 json_t *

@@ -82,5 +82,7 @@ json_t *work_handlers(struct work *);
 json_t *work_status(struct work *);
 /* Is nothing of this id unanswered (for PROTOCOL 2 hubs)? */
 size_t work_unconfirmed(const struct work *);
+/* Ended commands of whose output the hub has not had all. */
+size_t work_unsent(const struct work *);
 
 #endif

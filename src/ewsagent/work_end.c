@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "ewsagent/result.h"
@@ -24,8 +25,6 @@ on_saved(void *arg, const struct err *err)
 		return;
 	}
 	j->saved = true; /* or an earlier end is, and stands */
-	if (j->confirmed)
-		ledger_confirm(w->ledger, j->id);
 	if (w->stopping)
 		work_soon(w, 0);
 	work_forget(j);
@@ -55,7 +54,9 @@ work_save_ends(struct work *w)
 	}
 }
 
-/* Freed only when it is on disk, the hub has it, and its output, too. */
+/* Freed only when it is on disk, the hub has it, and its output, too; the
+ * ledger hears of it as late, so that after a restart the hub is told that
+ * the rest of the output will not come. */
 void
 work_forget(struct job *j)
 {
@@ -64,8 +65,35 @@ work_forget(struct job *j)
 	if (j->state != JOB_ENDED || !j->saved || !j->confirmed ||
 	    j->output != NULL)
 		return;
+	ledger_confirm(w->ledger, j->id);
 	HASH_DEL(w->jobs, j);
 	job_free(j);
+}
+
+/* The hub may have the end already, and wait for bytes that will not come:
+ * it is told until it confirms once more. */
+static void
+tell_lost(struct work *w, struct job *j)
+{
+	json_t *result = js_read_object(j->result, strlen(j->result), NULL);
+	char *text;
+
+	if (result == NULL) /* memory is out */
+		return;
+	result_kept(result, output_kept(j->output, OUTPUT_STDOUT),
+	    output_kept(j->output, OUTPUT_STDERR));
+	text = js_write(result);
+	json_decref(result);
+	if (text == NULL)
+		return;
+	free(j->result);
+	j->result = text;
+	if (j->confirmed) {
+		j->confirmed = false;
+		DL_APPEND(w->ended, j);
+		w->n_ended++;
+	}
+	work_tell_end(w, j);
 }
 
 void
@@ -73,7 +101,8 @@ work_output_done(void *arg, void *owner)
 {
 	struct job *j = owner;
 
-	(void)arg;
+	if (output_lost(j->output))
+		tell_lost(arg, j);
 	output_free(j->output);
 	j->output = NULL;
 	work_forget(j);
@@ -163,7 +192,7 @@ work_confirmed(struct work *w, const char *id)
 	j->confirmed = true;
 	DL_DELETE(w->ended, j);
 	w->n_ended--;
-	if (j->saved) /* else after the end: the ledger keeps the order */
-		ledger_confirm(w->ledger, id);
+	if (++w->unpruned >= WORK_PRUNE_ENDS)
+		timer_set(w->prune, 0);
 	work_forget(j);
 }

@@ -23,6 +23,7 @@ enum {
 	WORK_AGAIN_MS = 100, /* after no process was to be had, doubling */
 	WORK_AGAIN_MAX_MS = 5000,
 	WORK_PRUNE_MS = 3600000,
+	WORK_PRUNE_ENDS = 500, /* half of what one pruning takes */
 	WORK_LEDGER_JOBS = 4096,
 	WORK_ENDED_MAX = 1000, /* streamed outputs not acknowledged */
 	WORK_QUEUE_BYTES = 64 << 20
@@ -49,6 +50,8 @@ struct work {
 	struct backoff backoff;
 	unsigned slots; /* used */
 	size_t taking; /* on their way into the queue */
+	size_t taking_bytes;
+	unsigned unpruned; /* ends since the ledger was pruned */
 	size_t saving; /* results on their way to the disk */
 	struct timer *tick, *prune;
 	uint64_t tick_due;

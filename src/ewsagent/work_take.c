@@ -17,6 +17,8 @@ answer_known(
 		: js_read_object(known->result, strlen(known->result), NULL);
 
 	w->counts.repeated++;
+	if (result != NULL && j->stream)
+		result_kept(result, 0, 0);
 	if (result != NULL)
 		work_tell(w, result, j->v1);
 	else
@@ -64,8 +66,10 @@ on_taken(void *arg, const struct ledger_entry *known, const struct err *err)
 	struct job *j = arg;
 	struct work *w = j->owner;
 
-	if (!j->slot)
+	if (!j->slot) {
 		w->taking--;
+		w->taking_bytes -= j->size;
+	}
 	if (w->stopping)
 		work_soon(w, 0);
 	if (w->closing)
@@ -94,7 +98,7 @@ is_full(const struct work *w, const struct job *j)
 	size_t max = w->config.queue_max;
 
 	return w->queue.count + w->taking >= max || w->n_ended >= max ||
-	       w->queue.bytes + j->size > WORK_QUEUE_BYTES;
+	       w->queue.bytes + w->taking_bytes + j->size > WORK_QUEUE_BYTES;
 }
 
 static void
@@ -134,10 +138,12 @@ enter(struct work *w, struct job *j)
 		return;
 	}
 	w->counts.taken++;
-	if (j->slot)
+	if (j->slot) {
 		w->slots++;
-	else
+	} else {
 		w->taking++;
+		w->taking_bytes += j->size;
+	}
 }
 
 void

@@ -79,6 +79,8 @@ ctl_open(const char *socket_path, const char *runtime_dir, const char *program,
 	}
 	fd = unix_connect(socket_path, &why);
 	if (fd == -1) {
+		if (why.status == EXIT_DENIED)
+			err_set(err, EXIT_DENIED, "denied", "%s", why.text);
 		err_set(err, EXIT_UNREACHABLE, "unreachable",
 		    "no %s answers at %s; is %s running?", role(program),
 		    why.text, program);

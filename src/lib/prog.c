@@ -42,6 +42,7 @@ prog_init(const char *name)
 	str_copy(program, sizeof program, slash != NULL ? slash + 1 : name);
 	setlocale(LC_ALL, "C");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* past RLIMIT_FSIZE: EFBIG, as a full disk */
 	open_standard_fds();
 }
 

@@ -162,6 +162,9 @@ unix_connect(const char *path, struct err *err)
 	if (fd != -1 && fcntl(fd, F_SETFL, 0) != -1 && connect_soon(fd, &sun))
 		return fd;
 	saved = errno;
+	if (saved == EACCES || saved == EPERM)
+		err_set(err, EXIT_DENIED, "denied",
+		    "%s is not for you; see socket-group in ews.conf(5)", path);
 	err_set(err, EXIT_UNREACHABLE, "unreachable", "%s: %s", path,
 	    saved == EAGAIN ? "takes no more connections" : strerror(saved));
 	if (fd != -1)

@@ -17,7 +17,8 @@
 int unix_listen(const char *path, mode_t mode, int backlog, struct err *);
 
 /* A connected blocking descriptor (close on exec), or -1 with errno and
- * EXIT_UNREACHABLE "PATH: REASON". Waits at most 5 s for a full backlog. */
+ * EXIT_UNREACHABLE "PATH: REASON", or EXIT_DENIED where the mode of the file
+ * keeps us out. Waits at most 5 s for a full backlog. */
 int unix_connect(const char *path, struct err *);
 
 struct unix_peer {

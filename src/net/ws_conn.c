@@ -276,16 +276,22 @@ ws_kill(struct ws *ws)
 	ws_nudge(host);
 }
 
-/* 1005 closes without a code (PROTOCOL 1.4). */
+/* 1005 closes without a code (PROTOCOL 1.4). A client's frame is masked,
+ * here with a key of which nothing is seen: there is nothing to mask. */
 static void
 send_close(struct ws *ws)
 {
-	static unsigned char bare[] = { 0x88, 0x00 };
+	static unsigned char bare[] = { 0x88, 0x00 },
+			     masked[] = { 0x88, 0x80, 0, 0, 0, 0 };
 
 	if (ws->code != 1005)
 		lws_close_reason(ws->link.wsi, ws->code,
 		    (unsigned char *)ws->reason, strlen(ws->reason));
-	else if (!ws->client && !lws_partial_buffered(ws->link.wsi))
+	else if (lws_partial_buffered(ws->link.wsi))
+		return;
+	else if (ws->client)
+		lws_write(ws->link.wsi, masked, sizeof masked, LWS_WRITE_RAW);
+	else
 		lws_write(ws->link.wsi, bare, sizeof bare, LWS_WRITE_RAW);
 }
 

@@ -206,15 +206,12 @@ progress(struct command *c, enum command_state state, const char *note,
 	agent_pump(c->agent); /* a foreign one has left the window */
 }
 
-enum { HOLD_MS = 1000 };
-
 /* Its own queue is full: not an end. */
 static void
 put_back(struct command *c)
 {
 	queue_again(c, "the agent's queue is full");
-	c->agent->queues->hold_until = core_mono(c->core) + HOLD_MS;
-	c->core->held = true;
+	queue_hold(c->agent);
 }
 
 static void

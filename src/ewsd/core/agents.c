@@ -14,7 +14,7 @@
 
 /* Who polled within this time is polling; three of the longest usual
  * intervals (PROTOCOL 2.9). */
-enum { POLLING_MS = 180 * 1000 };
+enum { POLLING_MS = 180 * 1000, CONFIG_MAX = 64 * 1024 };
 
 const char *
 link_word(enum link_kind kind)
@@ -137,19 +137,24 @@ agent_heard(struct agent *a)
 bool
 agent_config(struct agent *a, const json_t *update, struct err *err)
 {
+	json_t *merged;
+
 	if (!json_is_object(update)) {
 		err_set(err, EXIT_DATA, "bad_argument",
 		    "config: must be an object");
 		return false;
 	}
-	if (a->config == NULL)
-		a->config = json_object();
-	json_object_update(a->config, (json_t *)update);
-	if (json_object_size(a->config) > 256) {
+	merged = a->config != NULL ? json_copy(a->config) : json_object();
+	json_object_update(merged, (json_t *)update);
+	if (json_dumpb(merged, NULL, 0, JSON_COMPACT) > CONFIG_MAX) {
 		err_set(err, EXIT_DATA, "too_large",
-		    "config: more than 256 keys wait for %s", a->id);
+		    "config: more than %d bytes would wait for %s", CONFIG_MAX,
+		    a->id);
+		json_decref(merged);
 		return false;
 	}
+	json_decref(a->config);
+	a->config = merged;
 	agent_pump(a);
 	if (a->config != NULL)
 		agent_save(a);

@@ -129,6 +129,24 @@ command_retry_unsaved(struct core *core)
 	}
 }
 
+/* The hub ends without it: whoever waits for the disk hears of it, or would
+ * be lost with it. */
+void
+command_give_up_unsaved(struct core *core)
+{
+	struct command *c;
+
+	while ((c = core->unsaved) != NULL) {
+		struct saving *s = c->end->unsaved;
+
+		DL_DELETE(core->unsaved, c);
+		c->end->unsaved = NULL;
+		if (s->fn != NULL)
+			s->fn(s->arg);
+		free(s);
+	}
+}
+
 static void
 count_end(struct command *c)
 {

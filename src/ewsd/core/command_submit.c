@@ -138,6 +138,7 @@ stand_in(struct command *c, const struct store_command *old)
 			? link_word(LINK_POLL)
 		    : old->method != NULL ? link_word(LINK_WEBSOCKET)
 					  : NULL;
+	c->loaded = true; /* its output went to whoever asked first */
 	c->core->stats.commands_duplicate++;
 	command_set_end(c, &old->outcome);
 	tell_accepted_ended(c);
@@ -265,6 +266,7 @@ static bool
 submit(struct core *core, const struct command_request *r, struct watcher *w,
     struct err *err)
 {
+	size_t argv = r->argv != NULL ? strlen(r->argv) : 0;
 	struct command *old;
 	struct agent *a;
 
@@ -278,7 +280,7 @@ submit(struct core *core, const struct command_request *r, struct watcher *w,
 	if (old != NULL)
 		return repeated(old, r, w, err);
 	a = target(core, r, err);
-	return a != NULL && has_room(core, a, r->payload_len, err) &&
+	return a != NULL && has_room(core, a, r->payload_len + argv, err) &&
 	       take_in(core, r, a, w, err);
 }
 

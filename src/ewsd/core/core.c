@@ -29,6 +29,7 @@ core_free(struct core *core)
 
 	if (core == NULL)
 		return;
+	command_give_up_unsaved(core);
 	HASH_ITER (by_id, core->by_id, c, next_command)
 		command_drop(c);
 	HASH_ITER (hh, core->agents, a, next_agent)

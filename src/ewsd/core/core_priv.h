@@ -83,6 +83,7 @@ void command_set_end(struct command *, const struct store_outcome *);
 void command_settle(struct command *);
 /* Tries again to store what the store's queue refused. */
 void command_retry_unsaved(struct core *);
+void command_give_up_unsaved(struct core *);
 
 /* output.c */
 void output_free(struct output_state *);
@@ -100,6 +101,8 @@ void queue_sent(struct command *, enum command_place);
 struct command *queue_next(struct agent *); /* NULL: none may go now */
 bool queue_room(const struct agent *);
 void queue_count_overtaken(struct command *);
+/* Nothing more for a while; then core_tick pumps. */
+void queue_hold(struct agent *);
 /* Back to wait; with a reason, as a step in its history. */
 void queue_again(struct command *, const char *why);
 

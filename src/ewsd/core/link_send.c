@@ -64,6 +64,14 @@ struct ahead {
 	uint64_t tag;
 };
 
+/* Nothing else would pump again. */
+static void
+wait_for_disk(struct command *c)
+{
+	queue_again(c, NULL);
+	queue_hold(c->agent);
+}
+
 static void
 on_ahead(void *arg, const struct err *err)
 {
@@ -71,8 +79,12 @@ on_ahead(void *arg, const struct err *err)
 	struct command *c = command_by_tag(h.core, h.tag);
 
 	free(arg);
-	if (c == NULL || c->place != PLACE_AHEAD || err != NULL)
+	if (c == NULL || c->place != PLACE_AHEAD)
 		return; /* its link went meanwhile */
+	if (err != NULL) {
+		wait_for_disk(c);
+		return;
+	}
 	c->place = PLACE_READY;
 	agent_pump(c->agent);
 }
@@ -93,7 +105,7 @@ write_ahead(struct command *c)
 	if (store_step(c->core->config.store, c->id, &step, on_ahead, h))
 		return true;
 	free(h);
-	queue_again(c, NULL);
+	wait_for_disk(c);
 	return false;
 }
 
@@ -163,9 +175,9 @@ pump(struct agent *a)
 		return;
 	while (may_send(a) && queue_room(a) && (c = queue_next(a)) != NULL) {
 		queue_take(c);
-		queue_count_overtaken(c);
 		if (a->ours ? !send_ours(c) : !send_foreign(c))
 			return;
+		queue_count_overtaken(c);
 	}
 }
 

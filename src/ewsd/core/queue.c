@@ -9,7 +9,7 @@
 #include "ewsd/core/core_priv.h"
 
 /* Every so often the oldest goes first, so that every priority progresses. */
-enum { OVERTAKE_MAX = 15 };
+enum { OVERTAKE_MAX = 15, HOLD_MS = 1000 };
 
 void
 queue_put(struct command *c)
@@ -106,7 +106,7 @@ queue_next(struct agent *a)
 	return NULL;
 }
 
-/* 'c' was taken out to be sent. */
+/* 'c' was sent. */
 void
 queue_count_overtaken(struct command *c)
 {
@@ -117,6 +117,13 @@ queue_count_overtaken(struct command *c)
 		q->overtaken++;
 	else
 		q->overtaken = 0;
+}
+
+void
+queue_hold(struct agent *a)
+{
+	a->queues->hold_until = core_mono(a->core) + HOLD_MS;
+	a->core->held = true;
 }
 
 void

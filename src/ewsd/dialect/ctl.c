@@ -200,10 +200,14 @@ too_late(struct ctl_ask *ask)
 	struct err err = ERR_INIT;
 	json_t *extra = NULL;
 
-	err_set(&err, EXIT_DEADLINE, "deadline",
-	    "command %s is %s; it goes on without us", ask->command_id,
-	    c != NULL ? state_word(c->state) : "not known");
-	if (c != NULL)
+	if (c != NULL && !c->stored) /* no id before the disk has it */
+		err_set(&err, EXIT_DEADLINE, "deadline",
+		    "the disk has not taken the command yet; it may still");
+	else
+		err_set(&err, EXIT_DEADLINE, "deadline",
+		    "command %s is %s; it goes on without us", ask->command_id,
+		    c != NULL ? state_word(c->state) : "not known");
+	if (c != NULL && c->stored)
 		extra = json_pack("{s:s,s:s}", "command_id", c->id, "state",
 		    state_word(c->state));
 	ask_fail_extra(ask, &err, extra);

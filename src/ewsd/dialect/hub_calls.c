@@ -56,6 +56,7 @@ hub_call_metrics(struct call *call)
 	const struct stats *st = core_stats(call->core);
 	struct buf b;
 
+	core_gauges(call->core);
 	buf_init(&b, METRICS_MAX);
 #define STAT(name, gauge, help) add_metric(&b, #name, gauge, help, st->name);
 #include "ewsd/core/stats.def"

@@ -152,8 +152,8 @@ bool store_agent(struct store *, const struct store_agent *,
     store_done_fn *, void *arg);
 
 /* Forgets finished commands that ended before 'before_ms' or are not among
- * the newest 'keep' finished ones (either is enough). At most 1000 commands
- * a call, the oldest first, so that it never holds up a commit. */
+ * the newest 'keep' finished ones (either is enough). The oldest first, 1000
+ * to a commit, so that none is held up; goes on while there are more. */
 bool store_prune(struct store *, int64_t before_ms, uint64_t keep);
 
 struct store_stats {

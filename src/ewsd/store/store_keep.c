@@ -71,9 +71,13 @@ store_agent(struct store *s, const struct store_agent *agent, store_done_fn *fn,
 
 /* ---- pruning ---------------------------------------------------------- */
 
+enum { PRUNE_MAX = 1000 };
+
 struct prune {
+	struct store *store;
 	int64_t before_ms;
 	int64_t keep;
+	int forgot; /* commands, this time */
 };
 
 /* The oldest 1000 that ended, of these what is too old or too many. */
@@ -96,28 +100,36 @@ forget(struct db *db, const char *sql, const struct prune *p, struct err *err)
 static bool
 prune_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 {
-	const struct prune *p = arg;
+	struct prune *p = arg;
+	bool ok;
 
-	(void)h;
 	/* the commands last: the others are found through them. The highest
 	 * seq is remembered, so that none is given out twice. */
-	return forget(db, "DELETE FROM payloads WHERE " PRUNED, p, err) &&
-	       forget(db, "DELETE FROM history WHERE " PRUNED, p, err) &&
-	       db_step(
-		   db_sql(db,
-		       "INSERT INTO meta SELECT 'pruned', max(seq)"
-		       " FROM commands HAVING max(seq) > 0"
-		       " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-		       " WHERE excluded.value > value"),
-		   err) &&
-	       forget(db, "DELETE FROM commands WHERE " PRUNED, p, err);
+	ok = forget(db, "DELETE FROM payloads WHERE " PRUNED, p, err) &&
+	     forget(db, "DELETE FROM history WHERE " PRUNED, p, err) &&
+	     db_step(
+		 db_sql(db,
+		     "INSERT INTO meta SELECT 'pruned', max(seq)"
+		     " FROM commands HAVING max(seq) > 0"
+		     " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+		     " WHERE excluded.value > value"),
+		 err) &&
+	     forget(db, "DELETE FROM commands WHERE " PRUNED, p, err);
+	p->forgot = ok ? sqlite3_changes(h) : 0;
+	return ok;
 }
 
 static void
 pruned(void *arg, const struct err *err)
 {
-	(void)err; /* the next call tries again */
-	free(arg);
+	struct prune *p = arg;
+
+	/* a full load: there may be more, and a busy hub adds as fast; an
+	 * error waits for the next call */
+	if (err == NULL && p->forgot >= PRUNE_MAX &&
+	    db_submit(p->store->db, DB_MAY, prune_job, pruned, p, NULL))
+		return;
+	free(p);
 }
 
 bool
@@ -125,6 +137,7 @@ store_prune(struct store *s, int64_t before_ms, uint64_t keep)
 {
 	struct prune *p = mem_alloc(sizeof *p);
 
+	p->store = s;
 	p->before_ms = before_ms;
 	p->keep = keep > INT64_MAX ? INT64_MAX : (int64_t)keep;
 	if (db_submit(s->db, DB_MAY, prune_job, pruned, p, NULL))

@@ -43,6 +43,15 @@ number(sqlite3_stmt *q, enum column c, int64_t otherwise)
 	return sqlite3_column_int64(q, c);
 }
 
+/* It is an index later, and under no checksum: a damaged one is normal. */
+static int
+priority(sqlite3_stmt *q)
+{
+	int64_t p = number(q, PRIORITY, 1);
+
+	return p >= 0 && p <= 3 ? (int)p : 1;
+}
+
 static void
 read_outcome(sqlite3_stmt *q, struct store_outcome *o)
 {
@@ -73,7 +82,7 @@ row_read(sqlite3_stmt *q, struct store_command *c)
 		.payload_len = (size_t)sqlite3_column_bytes(q, PAYLOAD),
 		.argv = db_text(q, ARGV),
 		.asker = db_text(q, ASKER),
-		.priority = (int)number(q, PRIORITY, 1),
+		.priority = priority(q),
 		.state = CMD_DEAD,
 		.seq = (uint64_t)number(q, SEQ, 0),
 		.created_ms = number(q, CREATED, 0),
