@@ -19,6 +19,23 @@ load lib/ews
 	[ -z "$(find "$D/root" -type f)" ]
 }
 
+@test "deps: where it may not install it says in one sentence what to do" {
+	# a machine without jq and bats, and a user who may not install
+	mkdir "$SOCK/bin"
+	for tool in sh uname id sed cat pkg-config; do
+		ln -s "$(command -v $tool)" "$SOCK/bin/$tool"
+	done
+	ln -s /bin/true "$SOCK/bin/apt-get"
+	as=()
+	if [ "$(id -u)" = 0 ]; then
+		chmod 755 "$SOCK"
+		as=("$(command -v setpriv)" --reuid=65534 --regid=65534 --clear-groups)
+	fi
+	PATH=$SOCK/bin run -1 "${as[@]}" /bin/sh -s <"$ROOT/share/deps.sh"
+	[ "${#lines[@]}" -eq 1 ]
+	[[ $output == "deps: "*" jq "* ]]
+}
+
 @test "the plists and the units hold what the programs take" {
 	for f in "$ROOT"/share/launchd/*.plist "$ROOT"/share/systemd/*.service; do
 		for flag in $(grep -oE -- '--[a-z-]+' "$f" | sort -u); do
