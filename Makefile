@@ -85,11 +85,11 @@ EWSCTL_SRC = \
 UNIT = \
 	agents auth backoff buf clock command conf ctl err hash edge id json line log path secret str unix \
 	db db_disk db_file frame gate hub_url ledger linkplan outbox outq store store_disk handlers run spool work jsock ws \
-	http ws_client ws_frames ws_tls
+	http ws_client ws_frames ws_tls fuzz
 
 PROGRAMS = ewsd ewsagent ewsctl
-TOOLS = wsprobe wsproxy sockline oldhub
-BENCH_TOOLS = floor load
+TOOLS = wsprobe wsproxy sockline oldhub storm
+BENCH_TOOLS = floor load fan stopwatch
 
 # ---- how --------------------------------------------------------------
 
@@ -176,6 +176,13 @@ $B/unit/%_test: $B/tests/unit/%_test.o $B/libagent.a $B/libwork.a \
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(LDBASE) -o $@ $^ $(LIBS_UNIT) $(LIBS_NET)
 
+# mutants for all that reads a stranger's bytes; short among the unit tests
+FUZZ_SRC = tests/fuzz/fuzz.c tests/fuzz/mutate.c tests/fuzz/readers.c
+$B/unit/fuzz_test: $(call obj,$(FUZZ_SRC)) $B/libhub.a $B/libcore.a \
+    $B/libstore.a $B/libdb.a $B/libnet.a $B/liblib.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(LDBASE) -o $@ $^ $(LIBS_NET)
+
 # the tests' own clients and proxies share nothing with what they test
 T = tests/tools
 WSPROBE_SRC = $T/wsprobe.c $T/steps.c $T/send_steps.c $T/recv_steps.c \
@@ -190,12 +197,21 @@ FLOOR_SRC = tests/bench/floor.c tests/bench/poller.c $T/listener.c \
 	$(BENCH_SRC)
 LOAD_SRC = tests/bench/load.c tests/bench/options.c tests/bench/crowd.c \
 	tests/bench/usage.c $(BENCH_SRC)
+STORM_SRC = tests/fuzz/storm.c tests/fuzz/mutate.c
 $B/tools/wsprobe: $(WSPROBE_SRC)
 $B/tools/wsproxy: $(WSPROXY_SRC)
 $B/tools/sockline: $(SOCKLINE_SRC)
+$B/tools/storm: $(STORM_SRC)
 $B/tools/oldhub: $(OLDHUB_SRC)
 $B/tools/floor: $(FLOOR_SRC)
 $B/tools/load: $(LOAD_SRC)
+$B/tools/stopwatch: tests/bench/stopwatch.c $T/number.c $T/bytes.c
+# src/net alone, to be compared with the floor
+$B/tools/fan: tests/bench/fan.c $T/number.c $T/bytes.c $B/libnet.a \
+    $B/liblib.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PCFLAGS) $(CFLAGS) $(LDFLAGS) $(LDBASE) -o $@ $^ \
+	    $(LIBS_NET)
 $B/tools/%:
 	@mkdir -p $(@D)
 	$(CC) $(DEFS) $(CSTD) -Wall -Wextra -Werror -O2 -g -o $@ $^ $(LDBASE) \
@@ -259,6 +275,13 @@ kills: all tools
 check-bats: all tools completions man
 	@EWS_BUILD=$(notdir $B) bats --tap --jobs $(JOBS) tests
 
+# longer, always with the sanitizers: make fuzz EWS_FUZZ_SECONDS=600
+EWS_FUZZ_SECONDS ?= 20
+EWS_FUZZ_SEED ?= 1
+fuzz:
+	@$(MAKE) --no-print-directory -s SAN=1 build/san/unit/fuzz_test
+	@build/san/unit/fuzz_test $(EWS_FUZZ_SECONDS) $(EWS_FUZZ_SEED)
+
 lint: man
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
 	shellcheck share/*.sh share/examples/handlers/* .ci/run tests/lib/*.bash
@@ -305,5 +328,5 @@ clean:
 	rm -rf build $(PROGRAMS:%=bin/%)
 
 .PHONY: all tools unit completions man deps demo check check-unit check-bats \
-	kills lint bench install uninstall clean FORCE
--include $(wildcard $B/src/*/*.d $B/src/*/*/*.d $B/tests/unit/*.d)
+	kills lint bench fuzz install uninstall clean FORCE
+-include $(wildcard $B/src/*/*.d $B/src/*/*/*.d $B/tests/unit/*.d $B/tests/fuzz/*.d)

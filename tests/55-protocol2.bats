@@ -285,3 +285,27 @@ count_handler() {
 	[ "$(acks c3 | jq -r .data.status)" = completed ]
 	[ "$(grep -c '^open' "$D/hub.txt")" -eq 1 ]
 }
+
+@test "acks go to the other documented path where a hub has only that" {
+	start_hub --no-ws --ack-path /edge/ack_command
+	start_agent_nowait mini "${QUICK[@]}"
+	for id in c1 c2; do
+		hub "{\"command_id\":\"$id\",\"command_type\":\"echo\",\"payload\":{}}"
+	done
+	until_true 20 saw 1 '^ack .*"c1"'
+	until_true 20 saw 1 '^ack .*"c2"'
+	[ "$(grep -c '^refused 404' "$D/hub.txt")" -eq 1 ]
+}
+
+@test "an ack that the hub refuses does not hold up the others" {
+	start_hub --no-ws
+	start_agent_nowait mini "${QUICK[@]}"
+	for id in bad1 c1; do
+		hub "{\"command_id\":\"$id\",\"command_type\":\"echo\",\"payload\":{}}"
+	done
+	until_true 20 saw 1 '^ack .*"c1"'
+	has_line 'the hub refuses the ack of command bad1: HTTP 422'
+	confirmed() { [ "$(ewsctl --socket "$SOCK/mini.sock" status --jq .unconfirmed)" = 0 ]; }
+	until_true 20 confirmed
+	[ "$(grep -c '^refused 422' "$D/hub.txt")" -eq 1 ]
+}

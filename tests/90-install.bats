@@ -86,6 +86,13 @@ load lib/ews
 	done
 }
 
+@test "the manual explains every state of a command" {
+	mandoc -Tascii "$BUILD/man/ewsctl.1" | col -bx >"$D/page"
+	for state in $(sed -nE 's/^COMMAND_STATE\([A-Z]+, "([a-z]+)".*/\1/p' "$ROOT/src/lib/states.def"); do
+		grep -qE -- "^ +$state( |$)" "$D/page" || { echo "$state"; return 1; }
+	done
+}
+
 # The commands of README (fenced, sh), of the manual (literal displays) and
 # of the help: one a line, continued lines joined.
 examples() {
@@ -113,7 +120,7 @@ examples() {
 	while IFS= read -r line; do
 		n=$((n + 1))
 		case $line in
-		*ewsagent.sock*) line=${line/\/run\/ews\/ewsagent.sock/$SOCK/mini.sock} ;;
+		*ewsagent.sock*) line=${line/\/run\/ewsagent\/ewsagent.sock/$SOCK/mini.sock} ;;
 		'ewsctl cancel'*) id=$(ewsctl send --queue-unknown absent echo) ;;
 		esac
 		(cd "$D/x" && bash -euc "$line") >"$D/said" 2>&1 </dev/null ||

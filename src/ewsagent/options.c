@@ -9,7 +9,7 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
-/* The directory that ewsd uses, too: its secret is found there. */
+/* For a user, the directory that ewsd uses, too. */
 static bool
 base_dir(char out[PATH_SIZE], const struct conf *c, struct err *err)
 {
@@ -106,7 +106,7 @@ secret_file(char out[PATH_SIZE], const struct options *o, struct err *err)
 		return true;
 	if (!path_join(out, o->base_dir, "secret", err))
 		return false;
-	if (access(out, F_OK) == -1 && path_state(state, "ews", NULL) &&
+	if (access(out, F_OK) == -1 && path_state(state, "ewsd", NULL) &&
 	    path_join(other, state, "secret", NULL) && access(other, F_OK) == 0)
 		str_copy(out, PATH_SIZE, other);
 	return true;

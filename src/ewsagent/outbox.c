@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #include "lib/mem.h"
+#include "lib/str.h"
 
 struct outbox {
 	struct outbox_item *items;
@@ -74,12 +75,30 @@ may_enter(struct outbox *b, enum outbox_kind kind, size_t len)
 	}
 }
 
+/* What was said of an end before and has not left, the newer one replaces:
+ * of two that come, a hub would believe the first. */
+static void
+remove_older_end(struct outbox *b, const char *id)
+{
+	struct outbox_item *item;
+
+	DL_FOREACH (b->items, item) {
+		if (item->kind == OUTBOX_END && item->batch == 0 &&
+		    str_eq(item->id, id)) {
+			outbox_remove(b, item);
+			return;
+		}
+	}
+}
+
 bool
 outbox_put(struct outbox *b, enum outbox_kind kind, const char *id, char *text,
     size_t len)
 {
 	struct outbox_item *item;
 
+	if (kind == OUTBOX_END)
+		remove_older_end(b, id);
 	if (!may_enter(b, kind, len)) {
 		free(text);
 		return false;
@@ -127,6 +146,17 @@ outbox_lend(struct outbox *b, unsigned batch, size_t max_bytes, outbox_fn *fn,
 	return n;
 }
 
+static bool
+has_newer_end(const struct outbox_item *item)
+{
+	const struct outbox_item *i;
+
+	for (i = item->next; i != NULL; i = i->next)
+		if (i->kind == OUTBOX_END && str_eq(i->id, item->id))
+			return true;
+	return false;
+}
+
 void
 outbox_settle(struct outbox *b, unsigned batch, bool arrived)
 {
@@ -136,7 +166,8 @@ outbox_settle(struct outbox *b, unsigned batch, bool arrived)
 		if (item->batch != batch)
 			continue;
 		item->batch = 0;
-		if (arrived)
+		if (arrived ||
+		    (item->kind == OUTBOX_END && has_newer_end(item)))
 			outbox_remove(b, item);
 	}
 }

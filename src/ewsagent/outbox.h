@@ -33,7 +33,8 @@ struct outbox;
 struct outbox *outbox_new(size_t max_items, size_t max_output_bytes);
 void outbox_free(struct outbox *);
 
-/* Takes 'text' (heap) in any case. False: no room. */
+/* Takes 'text' (heap) in any case. False: no room. A newer end of a command
+ * replaces one that is not on its way. */
 bool outbox_put(
     struct outbox *, enum outbox_kind, const char *id, char *text, size_t len);
 /* Is there room for output of 'len' bytes? */

@@ -185,7 +185,8 @@ poll_new(const struct poll_config *config, struct err *err)
 	}
 	p->interval_ms = config->interval_ms;
 	p->sync_url = hub_url_http(config->hub, "/edge/sync");
-	p->ack_url = hub_url_http(config->hub, "/edge/command/ack");
+	p->ack_urls[0] = hub_url_http(config->hub, "/edge/command/ack");
+	p->ack_urls[1] = hub_url_http(config->hub, "/edge/ack_command");
 	p->pace = timer_new(config->loop, on_pace, p);
 	p->kick = timer_new(config->loop, on_kick, p);
 	backoff_init(&p->retry, config->retry_first_ms, config->retry_max_ms);
@@ -241,7 +242,8 @@ poll_free(struct poll *p)
 	timer_free(p->kick);
 	fetch_free(p->fetch);
 	free(p->sync_url);
-	free(p->ack_url);
+	free(p->ack_urls[0]);
+	free(p->ack_urls[1]);
 	free(p->last_command);
 	free(p);
 }

@@ -26,7 +26,8 @@ enum { SYNCS = 2 };
 
 struct poll {
 	struct poll_config config;
-	char *sync_url, *ack_url;
+	char *sync_url, *ack_urls[2];
+	unsigned ack_path; /* which of them this hub has */
 	struct fetch *fetch;
 	struct timer *pace; /* the next sync, or the end of a rest */
 	struct timer *kick; /* gathers what is told in a burst */

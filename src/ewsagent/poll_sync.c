@@ -185,18 +185,41 @@ poll_forget_ack(struct poll *p)
 	p->ack_id = NULL;
 }
 
+/* The hub will never take this one: the others shall not wait behind it. */
+static bool
+is_refused(int status)
+{
+	return status == 400 || status == 409 || status == 410 ||
+	       status == 413 || status == 422;
+}
+
+/* There are two paths, and hubs with either (PROTOCOL 2.8). */
+static bool
+other_path(struct poll *p, int status)
+{
+	bool other = status == 404 && p->ack_path == 0;
+
+	if (status == 404)
+		p->ack_path = !p->ack_path;
+	return other;
+}
+
 static void
 on_acked(void *arg, const struct fetch_answer *a)
 {
 	struct poll *p = arg;
 	char *id = p->ack_id;
+	bool over = a->status == 200 || is_refused(a->status);
 
 	p->ack_id = NULL;
 	poll_forget_ack(p);
-	outbox_settle(p->config.outbox, p->ack_batch, a->status == 200);
-	if (a->status == 200)
+	outbox_settle(p->config.outbox, p->ack_batch, over);
+	if (over && a->status != 200)
+		log_warn("the hub refuses the ack of command %s: HTTP %d",
+		    log_q(id), a->status);
+	if (over)
 		p->config.events->confirmed(p->config.arg, id);
-	else
+	else if (!other_path(p, a->status))
 		poll_rest(p, a);
 	free(id);
 	poll_run(p);
@@ -221,7 +244,7 @@ poll_ack_next(struct poll *p)
 		p->ack_id = mem_dup(js_str(data, "command_id"));
 		body = ack_body(p, data);
 		json_decref(data);
-		p->ack = poll_post(
-		    p, p->ack_url, body, p->config.timeout_ms, on_acked, p);
+		p->ack = poll_post(p, p->ack_urls[p->ack_path], body,
+		    p->config.timeout_ms, on_acked, p);
 	}
 }

@@ -112,10 +112,8 @@ result_kept(json_t *data, uint64_t out, uint64_t err)
 	    js_int(data, "stderr_bytes", 0) <= (int64_t)err)
 		return;
 	json_object_set_new(data, "truncated", json_true());
-	json_object_set_new(
-	    data, "stdout_kept", json_integer((json_int_t)out));
-	json_object_set_new(
-	    data, "stderr_kept", json_integer((json_int_t)err));
+	json_object_set_new(data, "stdout_kept", json_integer((json_int_t)out));
+	json_object_set_new(data, "stderr_kept", json_integer((json_int_t)err));
 }
 
 static void

@@ -12,9 +12,7 @@ answer_known(
     struct work *w, const struct job *j, const struct ledger_entry *known)
 {
 	json_t *result =
-	    known->result == NULL
-		? NULL
-		: js_read_object(known->result, strlen(known->result), NULL);
+	    js_read_object(known->result, strlen(known->result), NULL);
 
 	w->counts.repeated++;
 	if (result != NULL && j->stream)
@@ -22,7 +20,7 @@ answer_known(
 	if (result != NULL)
 		work_tell(w, result, j->v1);
 	else
-		log_error("command %s: the ledger has no result", log_q(j->id));
+		log_error("command %s: its result is damaged", log_q(j->id));
 	json_decref(result);
 }
 
@@ -60,6 +58,31 @@ enqueue(struct job *j)
 	work_pump(w);
 }
 
+/* The hub has it again, and gives it to us later (ews-protocol(7)). */
+static void
+hand_back(struct work *w, const struct job *j, const char *why)
+{
+	json_t *data = result_failed(
+	    j->id, "queue_full", why, clock_wall(w->config.clock));
+
+	w->counts.queue_full++;
+	work_tell(w, data, j->v1);
+	json_decref(data);
+}
+
+/* In the ledger, and not with us: a disk that failed when it was first
+ * taken wrote it all the same. */
+static void
+take_over(struct job *j, enum ledger_state state)
+{
+	work_release(j->owner, j);
+	if (state == LEDGER_RECEIVED)
+		enqueue(j);
+	else
+		work_end_early(
+		    j, "interrupted", "nobody knows whether it was run");
+}
+
 static void
 on_taken(void *arg, const struct ledger_entry *known, const struct err *err)
 {
@@ -74,13 +97,16 @@ on_taken(void *arg, const struct ledger_entry *known, const struct err *err)
 		work_soon(w, 0);
 	if (w->closing)
 		return;
-	if (err != NULL) { /* nothing is said, so the hub sends it again */
+	if (err != NULL) {
 		log_error(
 		    "command %s is not taken: %s", log_q(j->id), err->text);
+		hand_back(w, j, err->text);
 		discard(j);
-	} else if (known != NULL) {
+	} else if (known != NULL && known->result != NULL) {
 		answer_known(w, j, known);
 		discard(j);
+	} else if (known != NULL) {
+		take_over(j, known->state);
 	} else if (j->reason != NULL) {
 		work_end_early(j, j->reason, j->error);
 	} else if (j->cancelled || j->slot) {
@@ -99,19 +125,6 @@ is_full(const struct work *w, const struct job *j)
 
 	return w->queue.count + w->taking >= max || w->n_ended >= max ||
 	       w->queue.bytes + w->taking_bytes + j->size > WORK_QUEUE_BYTES;
-}
-
-static void
-refuse_full(struct work *w, const struct job *j)
-{
-	json_t *data = result_failed(j->id, "queue_full",
-	    "the agent's queue is full", clock_wall(w->config.clock));
-
-	w->counts.queue_full++;
-	log_limited(
-	    "queue", LOG_WARN, "command %s: the queue is full", log_q(j->id));
-	work_tell(w, data, j->v1);
-	json_decref(data);
 }
 
 /* One sync instead of two where nobody is overtaken. */
@@ -133,6 +146,7 @@ enter(struct work *w, struct job *j)
 		clock_wall(w->config.clock), on_taken, j, &err)) {
 		log_limited("ledger", LOG_ERROR, "command %s is not taken: %s",
 		    log_q(j->id), err.text);
+		hand_back(w, j, err.text);
 		HASH_DEL(w->jobs, j);
 		job_free(j);
 		return;
@@ -168,7 +182,9 @@ work_take(struct work *w, const json_t *data, bool v1)
 	}
 	j->owner = w;
 	if (is_full(w, j)) {
-		refuse_full(w, j);
+		log_limited("queue", LOG_WARN, "command %s: the queue is full",
+		    log_q(j->id));
+		hand_back(w, j, "the agent's queue is full");
 		job_free(j);
 		return;
 	}

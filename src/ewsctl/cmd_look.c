@@ -53,6 +53,11 @@ cmd_command(struct ask *a, struct err *err)
 static json_t *
 wanted_states(const struct ask *a, struct err *err)
 {
+	static const char words[] =
+#define COMMAND_STATE(name, word, end, help) " " word
+#include "lib/states.def"
+#undef COMMAND_STATE
+	    ;
 	json_t *states = json_array();
 
 	for (size_t i = 0; i < conf_count(a->conf, SET_state); i++) {
@@ -61,8 +66,7 @@ wanted_states(const struct ask *a, struct err *err)
 
 		if (!state_from(word, &state)) {
 			err_set(err, EXIT_USAGE_, "usage",
-			    "no such state: %s; see ewsctl help commands",
-			    word);
+			    "no such state: %s; there are%s", word, words);
 			json_decref(states);
 			return NULL;
 		}

@@ -10,13 +10,15 @@ explain(const json_t *result)
 {
 	const char *error = js_str(result, "error");
 	const char *state = js_str(result, "state");
+	bool none = str_eq(js_str(result, "reason"), "no_handler");
 	struct err e = ERR_INIT;
 
 	if (str_eq(state, "done"))
 		return;
-	err_set(&e, EXIT_NEGATIVE, "internal", "%s %s: %s%s%s",
+	err_set(&e, EXIT_NEGATIVE, "internal", "%s %s: %s%s%s%s",
 	    js_str(result, "agent"), js_str(result, "type"), state,
-	    error != NULL ? ": " : "", error != NULL ? error : "");
+	    error != NULL ? ": " : "", error != NULL ? error : "",
+	    none ? "; see Handlers in ewsagent(8)" : "");
 	prog_fail(&e);
 }
 

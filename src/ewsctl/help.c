@@ -12,7 +12,7 @@ help_all(void)
 	    "Sends commands to agents by way of the hub (ewsd), and tells"
 	    " what became of them.\n\nverbs:");
 	for (const struct verb *v = verbs; v->name != NULL; v++)
-		printf("  %-9s %-19s %s\n", v->name, v->args, v->help);
+		printf("  %-8s %-20s %s\n", v->name, v->args, v->help);
 	puts("\nflags:");
 	conf_help(ask_settings, SETTINGS, stdout);
 	puts("\nexamples:");

@@ -52,11 +52,36 @@ verb_asked(int argc, char **argv, struct err *err)
 		return NULL;
 	}
 	if (argc - 1 < v->fewest || (v->most >= 0 && argc - 1 > v->most)) {
-		err_set(err, EXIT_USAGE_, "usage", "usage: ewsctl %s %s",
-		    v->name, v->args);
+		err_set(err, EXIT_USAGE_, "usage", "usage: ewsctl %s%s%s",
+		    v->name, *v->args != '\0' ? " " : "", v->args);
 		return NULL;
 	}
 	return v;
+}
+
+/* The hub says what is wrong; what to do about it, a shell's user asks us. */
+static void
+add_advice(struct err *err)
+{
+	static const struct {
+		const char *code, *advice;
+	} table[] = {
+		{ "agent_unknown", "see ewsctl agents; --queue-unknown sends "
+				   "to one that has yet to come" },
+		{ "command_unknown", "see ewsctl commands" },
+		{ "unknown_op", "hub and agent have a socket each: is "
+				"--socket the right one?" },
+		{ "queue_full", "see ewsctl agents, and try later" },
+	};
+	char said[ERR_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		if (!str_eq(err->code, table[i].code))
+			continue;
+		str_copy(said, sizeof said, err->text);
+		snprintf(err->text, sizeof err->text, "%.380s; %s", said,
+		    table[i].advice);
+	}
 }
 
 static int
@@ -95,19 +120,22 @@ main(int argc, char **argv)
 	if (conf_bool(conf, SET_version)) {
 		printf("ewsctl %s\n", prog_version());
 		status = EXIT_OK;
-	} else if (argc < 2 || conf_bool(conf, SET_help)) {
+	} else if (conf_bool(conf, SET_help)) {
 		struct ask ask = { .conf = conf, .argc = argc - 1,
 			.argv = argv + 1 };
 
 		status = cmd_help(&ask, &err);
-		if (argc < 2 && !conf_bool(conf, SET_help))
-			status = EXIT_USAGE_;
+	} else if (argc < 2) {
+		err_set(&err, EXIT_USAGE_, "usage",
+		    "no verb given; see ewsctl --help");
+		status = err.status;
 	} else {
 		status = run(conf, argc - 1, argv + 1, &err);
 	}
 	conf_free(conf);
 	if (err_isset(&err)) {
 		fflush(stdout);
+		add_advice(&err);
 		prog_fail(&err);
 	}
 	return prog_end(status);

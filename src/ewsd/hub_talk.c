@@ -24,9 +24,11 @@ welcome(const struct hub *h, const char *name)
 	    "ewsd: no agent has come yet. A secret was made for them:\n"
 	    "    %s/secret\n"
 	    "Only this machine is served until you choose a secret yourself\n"
-	    "(EDGE_SECRET or --secret-file). Try, in another terminal:\n"
+	    "(EDGE_SECRET or --secret-file). Try, in other terminals (the\n"
+	    "source tree has the handlers in share/examples/handlers):\n"
 	    "\n"
-	    "    ewsagent --hub http://%s --id mini --secret-file %s/secret\n"
+	    "    ewsagent --hub http://%s --id mini --secret-file %s/secret"
+	    " --handlers /usr/local/share/ews/handlers\n"
 	    "    ewsctl agents\n"
 	    "    ewsctl run mini echo hello\n"
 	    "\n",

@@ -21,21 +21,25 @@ static const struct setting settings[] = {
 static int
 usage(void)
 {
-	printf("usage: ewsd [SETTING ...]\n"
+	printf("usage: ewsd [flags]\n"
 	       "\n"
 	       "The hub: agents connect to it, ewsctl talks to it. It stays in "
 	       "the foreground\n"
 	       "and stops at SIGTERM; SIGHUP reads secrets and certificates "
 	       "again.\n"
 	       "\n"
-	       "examples:\n"
-	       "  ewsd\n"
-	       "  ewsd --listen 127.0.0.1:0 --state-dir ./state\n"
-	       "  ewsd --listen 0.0.0.0:8765 --secret-file ~/.config/ews/secret\n"
-	       "  ewsd --check-config\n"
-	       "\n"
-	       "settings (flag, or in a file as \"key = value\"):\n");
+	       "flags (in a settings file: \"key = value\"):\n");
 	conf_help(settings, SET_COUNT, stdout);
+	printf(
+	    "\n"
+	    "examples:\n"
+	    "  ewsd\n"
+	    "  ewsd --listen 127.0.0.1:0 --state-dir ./state\n"
+	    "  ewsd --listen 0.0.0.0:8765 --secret-file ~/.config/ews/secret\n"
+	    "  ewsd --check-config\n"
+	    "\n"
+	    "Settings: flag > environment > file > default. "
+	    "See ewsd(8), ews.conf(5).\n");
 	return prog_end(EXIT_OK);
 }
 
@@ -154,7 +158,7 @@ run(const struct conf *conf, int argc, char **argv)
 
 	if (argc > 1) {
 		err_set(&err, EXIT_USAGE_, "usage",
-		    "%s: ewsd takes settings only", log_q(argv[1]));
+		    "ewsd takes no arguments, only flags: %s", log_q(argv[1]));
 		return prog_fail(&err);
 	}
 	if (strcmp(what, "none") != 0)

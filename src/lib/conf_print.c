@@ -90,6 +90,44 @@ left_side(const struct setting *s, char *out, size_t size)
 	    *arg != '\0' ? " " : "", arg);
 }
 
+enum { COLUMNS_MAX = 100 };
+
+/* Words from column 'at' on; a line that is full goes on at 'indent'. */
+static void
+print_wrapped(const char *text, int at, int indent, FILE *f)
+{
+	while (*text != '\0') {
+		int len = (int)strcspn(text, " ");
+
+		if (at > indent && at + 1 + len > COLUMNS_MAX) {
+			fprintf(f, "\n%*s", indent, "");
+			at = indent;
+		} else if (at > indent) {
+			fputc(' ', f);
+			at++;
+		}
+		fprintf(f, "%.*s", len, text);
+		at += len;
+		text += len + strspn(text + len, " ");
+	}
+	fputc('\n', f);
+}
+
+/* What stands right of the flag. */
+static void
+print_help(const struct setting *s, int at, int indent, FILE *f)
+{
+	bool no_flag = *s->flag == '\0';
+	bool has_def = *s->def != '\0' && s->kind != CONF_BOOL;
+	char text[512];
+
+	snprintf(text, sizeof text, "%s%s%s%s%s%s%s%s", s->help,
+	    has_def ? " [" : "", has_def ? s->def : "", has_def ? "]" : "",
+	    no_flag ? " (file" : "", no_flag && *s->env != '\0' ? ", " : "",
+	    no_flag ? s->env : "", no_flag ? ")" : "");
+	print_wrapped(text, at, indent, f);
+}
+
 void
 conf_help(const struct setting *table, size_t n, FILE *f)
 {
@@ -104,15 +142,11 @@ conf_help(const struct setting *table, size_t n, FILE *f)
 			width = len;
 	}
 	for (i = 0; i < n; i++) {
-		const struct setting *s = &table[i];
+		int len = left_side(&table[i], left, sizeof left);
+		bool wide = len > width;
 
-		left_side(s, left, sizeof left);
-		fprintf(f, "  %-*s  %s", width, left, s->help);
-		if (*s->def != '\0' && s->kind != CONF_BOOL)
-			fprintf(f, " [%s]", s->def);
-		if (*s->flag == '\0')
-			fprintf(f, " (file%s%s)", *s->env != '\0' ? ", " : "",
-			    s->env);
-		fputc('\n', f);
+		fprintf(f, "  %-*s%s", width, left, wide ? "\n" : "");
+		fprintf(f, "%*s", wide ? width + 4 : 2, "");
+		print_help(&table[i], width + 4, width + 4, f);
 	}
 }

@@ -87,10 +87,13 @@ show(char out[5], const unsigned char *s, size_t len)
 		out[n] = '\0';
 		return (size_t)n;
 	}
+	if (n == 1 && s[0] >= 0x20 && s[0] != 0x7f) { /* nearly all there is */
+		out[0] = (char)s[0];
+		out[1] = '\0';
+		return 1;
+	}
 	name = s[0] == '\0' ? NULL : strchr(named, s[0]);
-	if (n == 1 && s[0] >= 0x20 && s[0] != 0x7f)
-		snprintf(out, 5, "%c", s[0]);
-	else if (name != NULL && s[0] < 0x20)
+	if (name != NULL && s[0] < 0x20)
 		snprintf(out, 5, "\\%c", name[1]);
 	else
 		snprintf(out, 5, "\\x%02x", s[0]);

@@ -12,8 +12,9 @@
 #include "net/ws_priv.h"
 
 enum {
-	FD_WANTED = 65536, /* the library's tables grow with the limit */
-	FD_RESERVE = 64, /* for the store, the control socket, logs */
+	/* for the store, the control socket, and those that are refused */
+	FD_RESERVE = 512,
+	FD_RESERVE_MIN = 64,
 	LWS_SECONDS = 60, /* its time-outs; ours are shorter */
 	LWS_HEADER = 20000
 };
@@ -151,27 +152,43 @@ on_sweep(void *arg)
 		    host->sweep, host->choked ? WS_SWEEP_SOON_MS : WS_SWEEP_MS);
 }
 
-/* Never fewer than asked for by the limits of the system: then fewer
- * connections, and descriptors for all else (ABUSE 94). */
-static void
-fit_descriptors(struct ws_config *config)
+static rlim_t
+reserve_of(rlim_t limit)
 {
+	rlim_t part = limit / 4;
+
+	return part > FD_RESERVE       ? FD_RESERVE
+	       : part < FD_RESERVE_MIN ? FD_RESERVE_MIN
+				       : part;
+}
+
+/* As many descriptors as the connections need, and no more: the library
+ * walks a table of that size at every close. Where the system allows
+ * fewer, there are fewer connections, and descriptors for all else (ABUSE
+ * 94). */
+static void
+fit_descriptors(struct ws_host *host)
+{
+	rlim_t wanted = (rlim_t)host->config.max_conns + FD_RESERVE, reserve;
 	struct rlimit limit;
 
+	host->max_lingering = FD_RESERVE / 4;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return;
-	if (limit.rlim_cur < FD_WANTED && limit.rlim_cur < limit.rlim_max) {
+	if (limit.rlim_cur < wanted && limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur =
-		    limit.rlim_max < FD_WANTED ? limit.rlim_max : FD_WANTED;
+		    limit.rlim_max < wanted ? limit.rlim_max : wanted;
 		setrlimit(RLIMIT_NOFILE, &limit);
 		getrlimit(RLIMIT_NOFILE, &limit);
 	}
-	if (limit.rlim_cur > FD_RESERVE &&
-	    config->max_conns > limit.rlim_cur - FD_RESERVE) {
-		config->max_conns = (unsigned)(limit.rlim_cur - FD_RESERVE);
-		log_warn("only %u connections: the limit on open files is %llu",
-		    config->max_conns, (unsigned long long)limit.rlim_cur);
-	}
+	reserve = reserve_of(limit.rlim_cur);
+	host->max_lingering = (unsigned)(reserve / 4);
+	if (limit.rlim_cur <= reserve ||
+	    host->config.max_conns <= limit.rlim_cur - reserve)
+		return;
+	host->config.max_conns = (unsigned)(limit.rlim_cur - reserve);
+	log_warn("only %u connections: the limit on open files is %llu",
+	    host->config.max_conns, (unsigned long long)limit.rlim_cur);
 }
 
 static struct lws_protocols *
@@ -186,7 +203,7 @@ make_protocols(const char *const *names)
 	for (size_t i = 0; i < n; i++) {
 		list[i].name = i == 0 ? NO_PROTOCOL : names[i - 1];
 		list[i].callback = ws_callback;
-		list[i].rx_buffer_size = WS_RX_SIZE;
+		list[i].rx_buffer_size = i == 0 ? WS_RX_PLAIN : WS_RX_SIZE;
 		list[i].tx_packet_size = WS_TX_MAX;
 	}
 	return list;
@@ -261,7 +278,7 @@ ws_host_new(const struct ws_config *config, struct err *err)
 
 	host->config = *config;
 	host->config.ca_file = host->ca_file = mem_dup(config->ca_file);
-	fit_descriptors(&host->config);
+	fit_descriptors(host);
 	host->foreign[0] = loop_uv(config->loop);
 	host->protocols = make_protocols(config->subprotocols);
 	host->scratch = mem_alloc(LWS_PRE + WS_SCRATCH);

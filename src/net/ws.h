@@ -127,7 +127,6 @@ struct ws_counts {
 	uint64_t frames_in, frames_out, bytes_in, bytes_out;
 };
 void ws_counts(const struct ws *, struct ws_counts *);
-const struct ws_peer *ws_peer(const struct ws *);
 
 /*
  * The client side: one attempt at one URL. Exactly one of open or failed

@@ -248,13 +248,11 @@ note_answer(struct ws_attempt *a)
 static void
 establish(struct ws_attempt *a)
 {
-	struct ws_peer peer = { .port = a->port, .tls = a->tls };
 	struct ws_client_events events = a->events;
 	struct lws *wsi = a->link.wsi;
 	struct ws *ws;
 
-	str_copy(peer.address, sizeof peer.address, a->address);
-	ws = ws_new(a->link.host, wsi, &peer, a->chosen);
+	ws = ws_new(a->link.host, wsi, a->chosen);
 	ws->client = true;
 	ws->user = a->arg;
 	ws->message = events.message;

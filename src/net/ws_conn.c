@@ -9,15 +9,13 @@
 enum { ROUNDS = 8 }; /* writes to one connection in one go */
 
 struct ws *
-ws_new(struct ws_host *host, struct lws *wsi, const struct ws_peer *peer,
-    const char *subprotocol)
+ws_new(struct ws_host *host, struct lws *wsi, const char *subprotocol)
 {
 	struct ws *ws = mem_alloc(sizeof *ws);
 
 	ws->link = (struct ws_link){ KIND_WS, host, wsi };
-	ws->peer = *peer;
 	ws->subprotocol = mem_dup(subprotocol);
-	ws->heard = ws->opened = ws->pinged = ws_now(host);
+	ws->heard = ws->opened = ws->pinged = ws->moved = ws_now(host);
 	buf_init(&ws->in, host->config.max_message);
 	ws->bucket = host->serial++ % WS_BUCKETS;
 	DL_APPEND(host->buckets[ws->bucket], ws);
@@ -46,9 +44,9 @@ ws_free(struct ws *ws)
 	tell_closed(ws);
 	DL_DELETE(host->buckets[ws->bucket], ws);
 	if (ws->dirty)
-		LL_DELETE2(host->dirty, ws, dirty_next);
+		DL_DELETE2(host->dirty, ws, dirty_prev, dirty_next);
 	if (ws->ready)
-		LL_DELETE2(host->ready, ws, ready_next);
+		DL_DELETE2(host->ready, ws, ready_prev, ready_next);
 	if (!ws->client)
 		host->n_servers--;
 	buf_fini(&ws->in);
@@ -63,7 +61,7 @@ set_ready(struct ws *ws)
 	if (ws->ready)
 		return;
 	ws->ready = true;
-	LL_PREPEND2(ws->link.host->ready, ws, ready_next);
+	DL_APPEND2(ws->link.host->ready, ws, ready_prev, ready_next);
 	loop_again(ws->link.host->config.loop);
 }
 
@@ -84,8 +82,8 @@ note_close(struct ws *ws, int code, const char *reason, size_t len)
 	    str_utf8_cut(reason, len < WS_REASON_MAX ? len : WS_REASON_MAX));
 }
 
-static bool
-has_output(const struct ws *ws)
+bool
+ws_has_output(const struct ws *ws)
 {
 	return (ws->out != NULL && !outq_empty(ws->out)) ||
 	       lws_partial_buffered(ws->link.wsi);
@@ -121,6 +119,7 @@ write_server(struct ws *ws)
 		ws->counts.frames_out++;
 	}
 	ws->counts.bytes_out += len;
+	ws->moved = ws->link.host->wheel_now;
 	return rc >= 0;
 }
 
@@ -143,6 +142,7 @@ write_client(struct ws *ws)
 		free(bytes);
 	ws->counts.frames_out++;
 	ws->counts.bytes_out += len;
+	ws->moved = ws->link.host->wheel_now;
 	return rc >= 0;
 }
 
@@ -177,7 +177,7 @@ flush(struct ws *ws, bool writable)
 	}
 	if (ws->ping_due && !lws_partial_buffered(wsi) && !ping_client(ws))
 		set_broken(ws);
-	else if (has_output(ws))
+	else if (ws_has_output(ws))
 		lws_callback_on_writable(wsi);
 	else if (ws->state == WS_CLOSING)
 		set_ready(ws);
@@ -202,10 +202,20 @@ ws_ping(struct ws *ws)
 	frame_unref(f);
 }
 
+/* RFC 6455 section 7.4; most of the others the library refuses itself. */
+static bool
+may_close_with(const unsigned char *in, size_t len)
+{
+	int code = len >= 2 ? in[0] << 8 | in[1] : 0;
+
+	return len == 0 || (code >= 1000 && code <= 1014) ||
+	       (code >= 3000 && code < 5000);
+}
+
 static int
 peer_closes(struct ws *ws, const unsigned char *in, size_t len)
 {
-	if (len == 1) { /* the library would echo half a code */
+	if (!may_close_with(in, len)) { /* the library would echo it */
 		lws_close_reason(
 		    ws->link.wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
 		note_close(ws, 1002, "", 0);
@@ -301,7 +311,7 @@ ws_finish(struct ws *ws)
 	int64_t now = ws_now(ws->link.host);
 
 	if (ws->state == WS_CLOSING) {
-		if (has_output(ws) && now < ws->deadline)
+		if (ws_has_output(ws) && now < ws->deadline)
 			return; /* WRITEABLE or the wheel comes back */
 		send_close(ws);
 		ws->state = WS_CLOSE_SENT;
@@ -337,14 +347,14 @@ ws_turn(struct ws_host *host)
 		return;
 	for (int i = 0; i < WS_SLICE && host->dirty != NULL; i++) {
 		ws = host->dirty;
-		host->dirty = ws->dirty_next;
+		DL_DELETE2(host->dirty, ws, dirty_prev, dirty_next);
 		ws->dirty = false;
 		flush(ws, false);
 	}
 	if (host->dirty != NULL)
 		loop_again(host->config.loop);
 	while ((ws = host->ready) != NULL) {
-		host->ready = ws->ready_next;
+		DL_DELETE2(host->ready, ws, ready_prev, ready_next);
 		ws->ready = false;
 		ws_finish(ws);
 	}
@@ -362,7 +372,7 @@ ws_want_write(struct ws *ws)
 	if (ws->dirty || (ws->state != WS_OPEN && ws->state != WS_CLOSING))
 		return;
 	ws->dirty = true;
-	LL_PREPEND2(ws->link.host->dirty, ws, dirty_next);
+	DL_APPEND2(ws->link.host->dirty, ws, dirty_prev, dirty_next);
 	loop_again(ws->link.host->config.loop);
 }
 
@@ -375,7 +385,7 @@ ws_close(struct ws *ws, int code, const char *reason)
 	    reason != NULL ? strlen(reason) : 0);
 	ws->state = WS_CLOSING;
 	ws->deadline = ws_now(ws->link.host) + WS_FLUSH_MS;
-	if (has_output(ws))
+	if (ws_has_output(ws))
 		ws_want_write(ws);
 	set_ready(ws);
 }
@@ -402,10 +412,4 @@ void
 ws_counts(const struct ws *ws, struct ws_counts *out)
 {
 	*out = ws->counts;
-}
-
-const struct ws_peer *
-ws_peer(const struct ws *ws)
-{
-	return &ws->peer;
 }

@@ -8,10 +8,8 @@
 #include "lib/mem.h"
 #include "net/ws_guest.h"
 
-enum {
-	LINGERING_MAX = 128, /* over it, an answer may be lost to a reset */
-	DISCARD_MAX = 1 << 20 /* bytes behind a request that are read away */
-};
+/* Bytes behind a request that are read away. */
+enum { DISCARD_MAX = 1 << 20 };
 
 char guest_bytes[WS_SCRATCH]; /* one guest at a time looks into it */
 
@@ -87,7 +85,7 @@ guest_rest(struct guest *g)
 static void
 linger(struct guest *g)
 {
-	if (g->host->n_lingering >= LINGERING_MAX ||
+	if (g->host->n_lingering >= g->host->max_lingering ||
 	    shutdown(g->fd, SHUT_WR) == -1) {
 		guest_end(g);
 		return;

@@ -102,6 +102,8 @@ on_caller(uv_poll_t *poll, int status, int events)
 
 		if (fd >= 0) {
 			welcome(l, fd);
+			if (ws_overloaded(l->host))
+				return; /* first the refusals are written */
 			continue;
 		}
 		if (errno == ECONNABORTED || errno == EINTR)

@@ -33,7 +33,8 @@ enum {
 	WS_BUCKETS = 8, /* connections looked at in turn */
 	WS_SERV_BUF = 24576, /* the library's read buffer; holds any head */
 	WS_RX_SIZE = 1024, /* the largest chunk it hands us; it keeps
-				 * that much for each connection */
+			    * that much for each connection */
+	WS_RX_PLAIN = 512, /* the same where no subprotocol was chosen */
 	WS_SCRATCH = 65536, /* gathered for one write */
 	WS_TX_MAX = 1 << 20, /* one write of the library */
 	WS_SLICE = 2000, /* connections written to in one turn */
@@ -135,7 +136,8 @@ enum ws_state {
 struct ws {
 	struct ws_link link; /* first */
 	struct ws *prev, *next; /* in its bucket */
-	struct ws *dirty_next, *ready_next;
+	struct ws *dirty_prev, *dirty_next;
+	struct ws *ready_prev, *ready_next;
 	unsigned bucket;
 	bool client, dirty, ready;
 	bool ping_due; /* client: the next writable sends it */
@@ -145,12 +147,12 @@ struct ws {
 	void (*message)(void *, char *, size_t);
 	void (*closed)(void *, int, const char *);
 	struct outq *out;
-	struct ws_peer peer;
 	char *subprotocol;
 	int code;
 	char *reason;
 	int64_t deadline; /* of a close: monotonic */
 	int64_t heard, opened, pinged;
+	int64_t moved; /* when output last left, or there was none */
 	struct buf in; /* a message in several chunks */
 	unsigned fragments;
 	int64_t in_since;
@@ -209,11 +211,13 @@ struct ws_host {
 	unsigned held;	/* turns that the flush was held back for it */
 	struct ws_attempt *attempts;
 	unsigned n_guests, n_pending, n_lingering, n_socks, n_servers;
+	unsigned max_lingering; /* over it, an answer may be lost */
 	unsigned serial; /* of vhosts and of buckets */
 	unsigned turn; /* of the wheel */
 	bool stopping;
 	struct timer *sweep, *wheel;
 	int64_t wheel_ms;
+	int64_t wheel_now; /* of its last tick: a clock that costs nothing */
 	const unsigned char *serv_buf; /* the library's, once known */
 	unsigned char *scratch; /* LWS_PRE + WS_SCRATCH */
 };
@@ -263,8 +267,8 @@ void socks_sweep(struct ws_host *, int64_t now);
 struct head *tls_head(struct lws *, struct gate_refusal *);
 
 /* ws_conn.c */
-struct ws *ws_new(struct ws_host *, struct lws *, const struct ws_peer *,
-    const char *subprotocol);
+struct ws *ws_new(struct ws_host *, struct lws *, const char *subprotocol);
+bool ws_has_output(const struct ws *);
 int ws_event(struct ws *, enum lws_callback_reasons, void *in, size_t);
 void ws_turn(struct ws_host *);
 void ws_kill(struct ws *); /* no close frame; frees it */

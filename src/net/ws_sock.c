@@ -279,7 +279,7 @@ establish(struct sock *s)
 	struct ws_host *host = s->link.host;
 	const struct ws_events *events = host->config.events;
 	struct lws *wsi = s->link.wsi;
-	struct ws *ws = ws_new(host, wsi, &s->peer, s->subprotocol);
+	struct ws *ws = ws_new(host, wsi, s->subprotocol);
 	void *who = s->who;
 
 	s->who = NULL;

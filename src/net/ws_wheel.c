@@ -16,11 +16,16 @@ look(struct ws *ws, int64_t now)
 {
 	const struct ws_config *config = &ws->link.host->config;
 
+	if (!ws_has_output(ws))
+		ws->moved = now;
 	if (ws->state != WS_OPEN) {
 		if (now >= ws->deadline)
 			ws_finish(ws);
 	} else if (now - ws->heard >= config->dead_ms) {
 		ws_close(ws, 1011, "keepalive ping timeout");
+	} else if (now - ws->moved >= config->dead_ms) {
+		/* it talks, and reads nothing (ABUSE 28) */
+		ws_close(ws, 1013, "reads too slowly");
 	} else if (ws->fragments > 0 && now - ws->in_since >= WS_ASSEMBLE_MS) {
 		ws_close(ws, 1008, "message too slow");
 	} else if (now - ws->heard >= config->ping_ms &&
@@ -47,6 +52,7 @@ ws_wheel_tick(void *arg)
 	int64_t now = ws_now(host);
 	struct ws *ws, *next;
 
+	host->wheel_now = now;
 	DL_FOREACH_SAFE (host->buckets[host->turn % WS_BUCKETS], ws, next)
 		look(ws, now);
 	host->turn++;
@@ -63,6 +69,7 @@ ws_wheel_start(struct ws_host *host)
 
 	if (timer_active(host->wheel))
 		return;
+	host->wheel_now = ws_now(host);
 	look_ms /= 4;
 	if (look_ms > LOOK_MAX_MS)
 		look_ms = LOOK_MAX_MS;

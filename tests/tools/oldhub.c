@@ -2,9 +2,11 @@
  * oldhub - a small hub that speaks PROTOCOL 2 and nothing newer
  *
  *	oldhub [--port N] [--refuse-protocol] [--no-ws] [--no-pong]
+ *	    [--ack-path PATH]
  *
  * Serves WebSockets on /edge/ws (no subprotocol is ever chosen), POST
- * /edge/sync and POST /edge/command/ack on loopback. Prints "ready PORT",
+ * /edge/sync and POST /edge/command/ack (or PATH) on loopback. An ack whose
+ * id begins with "bad" gets 422. Prints "ready PORT",
  * then one line for each thing that happens:
  *
  *	upgrade OFFERED    the subprotocols that were offered
@@ -44,10 +46,12 @@ static const struct option longs[] = { { "port", required_argument, NULL, 'p' },
 	{ "refuse-protocol", no_argument, NULL, 'r' },
 	{ "no-ws", no_argument, NULL, 'n' },
 	{ "no-pong", no_argument, NULL, 'g' },
+	{ "ack-path", required_argument, NULL, 'a' },
 	{ "help", no_argument, NULL, 'h' }, { 0 } };
 
 static const char usage[] =
-    "usage: oldhub [--port N] [--refuse-protocol] [--no-ws] [--no-pong]\n";
+    "usage: oldhub [--port N] [--refuse-protocol] [--no-ws] [--no-pong]\n"
+    "              [--ack-path PATH]\n";
 
 static struct conn *
 open_ws(struct oldhub *h)
@@ -189,7 +193,7 @@ run(struct oldhub *h, int listener)
 int
 main(int argc, char **argv)
 {
-	struct oldhub h = { 0 };
+	struct oldhub h = { .ack_path = "/edge/command/ack" };
 	int port = 0, listener, c;
 
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
@@ -202,6 +206,9 @@ main(int argc, char **argv)
 			break;
 		case 'n':
 			h.no_ws = true;
+			break;
+		case 'a':
+			h.ack_path = optarg;
 			break;
 		case 'g':
 			h.no_pong = true;

@@ -14,6 +14,7 @@ struct oldhub {
 	bool refuse_protocol; /* 400 where a subprotocol is offered */
 	bool no_ws; /* 503 for upgrades */
 	bool no_pong;
+	const char *ack_path;
 	struct bytes commands; /* JSON lines that nobody took yet */
 	char *updates; /* config_updates of the next sync, or NULL */
 	struct conn *conns;

@@ -143,22 +143,33 @@ answer_sync(struct oldhub *h, struct conn *c)
 	bytes_fini(&body);
 }
 
+/* "POST PATH " */
+static bool
+is_post(const char *head, const char *path)
+{
+	size_t n = strlen(path);
+
+	return strncmp(head, "POST ", 5) == 0 &&
+	       strncmp(head + 5, path, n) == 0 && head[5 + n] == ' ';
+}
+
+/* An id that begins with "bad" is refused. */
 static void
 request(struct oldhub *h, struct conn *c, const char *head, const char *body,
     size_t len)
 {
-	static const char sync[] = "POST /edge/sync ",
-			  ack[] = "POST /edge/command/ack ",
-			  yes[] = "{\"acknowledged\":true}";
+	static const char yes[] = "{\"acknowledged\":true}";
 
-	if (strncmp(head, sync, sizeof sync - 1) == 0) {
+	if (is_post(head, "/edge/sync")) {
 		tell("sync", body, len);
 		answer_sync(h, c);
-	} else if (strncmp(head, ack, sizeof ack - 1) == 0) {
+	} else if (!is_post(head, h->ack_path)) {
+		refuse(c, "404 Not Found");
+	} else if (says(body, len, "\"command_id\":\"bad")) {
+		refuse(c, "422 Unprocessable Entity");
+	} else {
 		tell("ack", body, len);
 		answer(c, "200 OK", yes, sizeof yes - 1);
-	} else {
-		refuse(c, "404 Not Found");
 	}
 }
 

@@ -1,3 +1,5 @@
+#include <sqlite3.h>
+
 #include "core_kit.h"
 
 /* ---- order --------------------------------------------------------------------- */
@@ -34,6 +36,35 @@ a_lower_priority_still_progresses(void **state)
 	low = strstr(f.log.text, "low");
 	assert_non_null(low);
 	assert_int_equal(low - f.log.text, 15 * 4); /* the 16th */
+}
+
+/* An attempt that finds no room is no turn. */
+static void
+a_lower_priority_keeps_its_turn_on_a_full_link(void **state)
+{
+	struct kit *k = *state;
+	struct fake f = fake_link(k);
+	struct agent *a;
+	char id[16];
+
+	send_it(k, "low", PRIO_LOW);
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof id, "h%02d", i);
+		send_it(k, id, PRIO_HIGH);
+	}
+	f.room = 14;
+	a = connect_ours(k, &f);
+	for (int i = 0; i < 3; i++)
+		agent_pump(a);
+	said(&f.log);
+	f.room = 1;
+	agent_pump(a);
+	assert_string_equal(said(&f.log), "h14 "); /* the 15th */
+	for (int i = 0; i < 3; i++)
+		agent_pump(a);
+	f.room = 1;
+	agent_pump(a);
+	assert_string_equal(said(&f.log), "low ");
 }
 
 static void
@@ -239,6 +270,84 @@ what_was_written_ahead_and_not_sent_is_sent_later(void **state)
 	assert_string_equal(said(&f.log), "c1 ");
 }
 
+/* ---- a store that takes no more --------------------------------------------------- */
+
+/* Somebody else holds the file, and the store's queue fills up. */
+static sqlite3 *
+fill_store(struct kit *k)
+{
+	sqlite3 *other;
+
+	assert_int_equal(
+	    sqlite3_open(scratch_path(k->scratch, "ews.db"), &other),
+	    SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+	    SQLITE_OK);
+	while (store_note(k->store, "nobody", 1, "filling"))
+		;
+	return other;
+}
+
+static void
+empty_store(struct kit *k, sqlite3 *other)
+{
+	sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_close(other);
+	synced(k);
+}
+
+static void
+a_foreign_agent_is_served_once_the_store_has_room(void **state)
+{
+	struct kit *k = *state;
+	struct fake f = fake_link(k);
+	sqlite3 *other;
+
+	send_it(k, "c1", PRIO_NORMAL);
+	send_it(k, "c2", PRIO_NORMAL);
+	agent_get(k->core, "mini", NULL);
+	other = fill_store(k);
+	connect_foreign(k, &f);
+	empty_store(k, other);
+	assert_string_equal(said(&f.log), "");
+	clock_advance(&k->clock, 1001);
+	core_tick(k->core);
+	synced(k);
+	assert_string_equal(said(&f.log), "c1 c2 ");
+}
+
+static void
+count(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void
+who_waits_for_a_full_store_is_told_by_the_end_of_the_hub(void **state)
+{
+	struct command_ack a = COMMAND_ACK_INIT;
+	struct kit *k = *state;
+	struct fake f = fake_link(k);
+	struct agent *mini = connect_ours(k, &f);
+	sqlite3 *other;
+	int told = 0;
+
+	send_it(k, "c1", PRIO_NORMAL);
+	other = fill_store(k);
+	a.id = "c1";
+	a.word = ACK_COMPLETED;
+	command_acked(k->core, mini, &a, count, &told);
+	agent_detach(mini, &f, "the hub ends");
+	empty_store(k, other);
+	assert_int_equal(told, 0);
+	kit_restart(k);
+	assert_int_equal(told, 1);
+	/* the agent was not thanked, and says it again */
+	assert_null(strstr(said(&f.log), "confirm"));
+	assert_non_null(command_find(k->core, "c1"));
+}
+
 /* ---- polls -------------------------------------------------------------------------- */
 
 /* One sync of a foreign agent; 'last' of "-" means it says nothing. */
@@ -275,6 +384,20 @@ a_poll_repeats_until_last_command_id_has_passed(void **state)
 	assert_string_equal(foreign_sync(k, "c2"), "c3 ");
 	assert_string_equal(foreign_sync(k, "c3"), "");
 	assert_string_equal(stored_state(k, "c3"), "received");
+}
+
+/* Nobody knows whether it got it: not sent again, and not called received. */
+static void
+what_an_unknown_last_command_id_passes_is_unacked(void **state)
+{
+	struct kit *k = *state;
+
+	send_it(k, "c1", PRIO_NORMAL);
+	assert_string_equal(foreign_sync(k, NULL), "c1 ");
+	assert_string_equal(foreign_sync(k, "of-an-earlier-hub"), "");
+	assert_string_equal(stored_state(k, "c1"), "unacked");
+	assert_string_equal(foreign_sync(k, "c1"), "");
+	assert_string_equal(stored_state(k, "c1"), "received");
 }
 
 static void
@@ -467,12 +590,38 @@ agents_are_listed_by_name(void **state)
 	assert_string_equal(l.text, "a b c ");
 }
 
+static void
+settings_that_are_too_large_change_nothing(void **state)
+{
+	json_t *one = json_pack("{s:i}", "sync_interval", 60), *big;
+	struct kit *k = *state;
+	struct fake f = fake_link(k);
+	struct agent *a = agent_get(k->core, "mini", NULL);
+	struct err err = ERR_INIT;
+	static char text[70000];
+
+	memset(text, 'x', sizeof text - 1);
+	big = json_pack("{s:s}", "log_level", text);
+	assert_true(agent_config(a, one, NULL));
+	assert_false(agent_config(a, big, &err));
+	assert_string_equal(err.code, "too_large");
+	connect_ours(k, &f);
+	assert_string_equal(said(&f.log), "config:1 ");
+	json_decref(one);
+	json_decref(big);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(higher_priority_overtakes_and_each_keeps_its_order),
 		KIT_TEST(a_lower_priority_still_progresses),
+		KIT_TEST(a_lower_priority_keeps_its_turn_on_a_full_link),
+		KIT_TEST(a_foreign_agent_is_served_once_the_store_has_room),
+		KIT_TEST(
+		    who_waits_for_a_full_store_is_told_by_the_end_of_the_hub),
+		KIT_TEST(settings_that_are_too_large_change_nothing),
 		KIT_TEST(nothing_is_sent_before_the_hello_of_our_agent),
 		KIT_TEST(the_window_bounds_what_is_sent_and_not_ended),
 		KIT_TEST(a_link_without_room_gets_the_rest_later),
@@ -486,6 +635,7 @@ main(void)
 		    delivered_is_on_disk_before_a_foreign_agent_is_sent_it),
 		KIT_TEST(what_was_written_ahead_and_not_sent_is_sent_later),
 		KIT_TEST(a_poll_repeats_until_last_command_id_has_passed),
+		KIT_TEST(what_an_unknown_last_command_id_passes_is_unacked),
 		KIT_TEST(a_poll_that_tells_nothing_is_answered_once),
 		KIT_TEST(our_poll_repeats_until_received),
 		KIT_TEST(a_restarted_hub_goes_on_where_it_was),

@@ -80,6 +80,24 @@ a_full_queue_says_depth_and_limit(void **state)
 }
 
 static void
+arguments_count_as_bytes_of_the_queue(void **state)
+{
+	struct command_request r = a_request(NULL);
+	struct err err = ERR_INIT;
+	struct kit *k = *state;
+	char argv[900] = "[\"";
+
+	memset(argv + 2, 'x', sizeof argv - 5);
+	strcpy(argv + sizeof argv - 3, "\"]");
+	k->limits.queue_agent_bytes = strlen(argv) - 1;
+	r.argv = argv;
+	assert_false(command_submit(k->core, &r, NULL, &err));
+	assert_string_equal(err.code, "queue_full");
+	k->limits.queue_agent_bytes = strlen(argv);
+	send_as(k, &r);
+}
+
+static void
 a_draining_hub_takes_no_work(void **state)
 {
 	struct command_request r = a_request("c1");
@@ -132,6 +150,33 @@ the_same_again_after_its_end_tells_the_end(void **state)
 		assert_null(command_find(k->core, "c1"));
 		kit_restart(k);
 	}
+}
+
+/* Its output went to whoever asked first: there is none to wait for. */
+static void
+the_same_again_after_its_end_waits_for_no_output(void **state)
+{
+	struct command_request r = a_request("c1");
+	struct command_ack a = COMMAND_ACK_INIT;
+	struct kit *k = *state;
+	struct fake f = fake_link(k);
+	struct agent *mini = connect_ours(k, &f);
+	struct eye e;
+
+	r.stream = true;
+	send_as(k, &r);
+	a.id = "c1";
+	a.word = ACK_COMPLETED;
+	a.stdout_bytes = 5;
+	a.stderr_bytes = 0;
+	command_acked(k->core, mini, &a, NULL, NULL);
+	synced(k);
+	assert_null(command_find(k->core, "c1"));
+	eye_open(&e, true);
+	assert_true(command_submit(k->core, &r, &e.w, NULL));
+	synced(k);
+	assert_string_equal(said(&e.log), "accepted-again:c1 end:done(0) ");
+	assert_null(command_find(k->core, "c1"));
 }
 
 static void
@@ -495,9 +540,11 @@ main(void)
 		KIT_TEST(an_unknown_agent_is_refused_at_once),
 		KIT_TEST(what_has_no_form_is_refused),
 		KIT_TEST(a_full_queue_says_depth_and_limit),
+		KIT_TEST(arguments_count_as_bytes_of_the_queue),
 		KIT_TEST(a_draining_hub_takes_no_work),
 		KIT_TEST(the_same_again_gets_the_first_receipt),
 		KIT_TEST(the_same_again_after_its_end_tells_the_end),
+		KIT_TEST(the_same_again_after_its_end_waits_for_no_output),
 		KIT_TEST(the_same_id_with_another_content_is_a_conflict),
 		KIT_TEST(a_watcher_hears_every_step_in_order),
 		KIT_TEST(each_reason_has_its_end),

@@ -276,6 +276,25 @@ no_two_routes_are_one(void **state)
 }
 
 static void
+a_route_registered_twice_is_told(void **state)
+{
+	static const struct route same[] = { { .method = "WS", .path = "/ws" },
+		{ .method = "GET", .path = "/ws" },
+		{ .method = "WS", .path = "/ws" } };
+	static const struct route open[] = {
+		{ .method = "GET", .path = "/agents/{}/status" },
+		{ .method = "GET", .path = "/agents/{}/{}" }
+	};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_true(routes_distinct(same, 2, &err));
+	assert_false(routes_distinct(same, 3, &err));
+	assert_non_null(strstr(err.text, "/ws"));
+	assert_false(routes_distinct(open, 2, NULL));
+}
+
+static void
 a_route_is_found_by_method_and_path(void **state)
 {
 	static const struct {
@@ -331,6 +350,7 @@ main(void)
 		cmocka_unit_test(base64_output_tells_what_it_stands_for),
 		cmocka_unit_test(what_looks_otherwise_is_left_untouched),
 		cmocka_unit_test(no_two_routes_are_one),
+		cmocka_unit_test(a_route_registered_twice_is_told),
 		cmocka_unit_test(a_route_is_found_by_method_and_path),
 	};
 

@@ -384,6 +384,43 @@ pruning_forgets_what_is_old_and_what_is_too_many(void **state)
 	store_close(st);
 }
 
+static void
+forget_verdict(void *arg, enum store_accepted a, const struct store_command *c,
+    const struct err *err)
+{
+	(void)arg;
+	(void)a;
+	(void)c;
+	assert_null(err);
+}
+
+static void
+pruning_goes_on_while_there_is_more_than_one_load(void **state)
+{
+	static const struct store_filter all = { .limit = 100 };
+	struct store *st = must_open(*state);
+	struct store_stats stats;
+	char id[16];
+
+	for (int i = 0; i < 2500; i++) {
+		struct store_command c = a_command(id);
+
+		snprintf(id, sizeof id, "c%d", i);
+		c.state = CMD_DONE;
+		if (!store_accept(st, &c, forget_verdict, NULL, NULL))
+			fail();
+		if (i % 500 == 499)
+			store_flush(st);
+	}
+	assert_true(store_prune(st, 0, 7));
+	do {
+		store_flush(st);
+		store_stats(st, &stats);
+	} while (stats.waiting > 0);
+	assert_int_equal(list(st, &all).n, 7);
+	store_close(st);
+}
+
 /* ---- agents -------------------------------------------------------------- */
 
 static void
@@ -441,6 +478,7 @@ main(void)
 		SCRATCH_TEST(what_has_not_ended_is_loaded_by_seq),
 		SCRATCH_TEST(a_list_is_filtered_and_newest_first),
 		SCRATCH_TEST(pruning_forgets_what_is_old_and_what_is_too_many),
+		SCRATCH_TEST(pruning_goes_on_while_there_is_more_than_one_load),
 		SCRATCH_TEST(an_agent_keeps_what_is_not_said_again),
 	};
 

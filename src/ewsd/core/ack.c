@@ -268,6 +268,25 @@ may_have(const struct command *c)
 		   c->place == PLACE_ORPHAN || c->place == PLACE_SENT);
 }
 
+/* Its end is being synced, or its askers still read. Our agent may say once
+ * more how it ended when the rest of its output cannot be had: nobody shall
+ * wait for that. */
+static void
+late_ack(struct command *c, const struct command_ack *k, command_saved_fn *done,
+    void *arg)
+{
+	struct agent *from = c->agent;
+
+	note_late(c->core, from, k, "after its end");
+	if (from->ours && is_final(k))
+		output_kept(c, k->stdout_kept, k->stderr_kept);
+	if (c->end->saved || !from->ours)
+		ack_unknown(c->core, from, k, done, arg);
+	else
+		at_once(done, arg);
+	command_settle(c); /* last: it may free it */
+}
+
 void
 command_acked(struct core *core, struct agent *from,
     const struct command_ack *k, command_saved_fn *done, void *arg)
@@ -280,12 +299,7 @@ command_acked(struct core *core, struct agent *from,
 		note_late(core, from, k, "that it was never sent");
 		at_once(done, arg);
 	} else if (c->end != NULL) {
-		/* Its end is being synced, or its askers still read. */
-		note_late(core, from, k, "after its end");
-		if (c->end->saved || !from->ours)
-			ack_unknown(core, from, k, done, arg);
-		else
-			at_once(done, arg);
+		late_ack(c, k, done, arg);
 	} else {
 		ack_live(c, k, done, arg);
 	}
@@ -293,50 +307,60 @@ command_acked(struct core *core, struct agent *from,
 
 /* ---- a foreign agent that polls tells what it has got ------------------- */
 
+struct passed {
+	uint64_t upto; /* in the order of offers */
+	bool known; /* the agent named one that we know */
+};
+
 static void
-passed_one(struct command *c, uint64_t upto)
+passed_one(struct command *c, const struct passed *p)
 {
-	if (c->offer == 0 || c->offer > upto || c->state >= CMD_RECEIVED ||
+	if (c->offer == 0 || c->offer > p->upto || c->state >= CMD_RECEIVED ||
 	    c->method != link_word(LINK_POLL))
 		return;
 	to_sent(c);
-	command_step(c, CMD_RECEIVED, "passed by last_command_id", NULL, NULL);
+	if (p->known)
+		command_step(
+		    c, CMD_RECEIVED, "passed by last_command_id", NULL, NULL);
+	else if (c->state != CMD_UNACKED)
+		command_step(c, CMD_UNACKED,
+		    "the agent's last_command_id is not known", NULL, NULL);
 }
 
 /* The place in the order of offers; what we cannot place passes all, since
  * a message too few is better than one twice. */
-static uint64_t
-offer_of(struct agent *a, const char *last_id)
+static struct passed
+passed_by(struct agent *a, const char *last_id)
 {
 	struct command *c;
 
 	if (last_id == NULL)
-		return 0;
+		return (struct passed){ 0, true };
 	c = command_find(a->core, last_id);
 	if (c != NULL && c->agent == a)
-		return c->offer;
+		return (struct passed){ c->offer, true };
 	if (strcmp(a->queues->passed.id, last_id) == 0)
-		return a->queues->passed.offer;
-	return a->queues->offers;
+		return (struct passed){ a->queues->passed.offer, true };
+	return (struct passed){ a->queues->offers, false };
 }
 
 void
 command_passed(struct core *core, struct agent *a, const char *last_id)
 {
-	uint64_t upto = offer_of(a, last_id);
+	struct passed p = passed_by(a, last_id);
 	struct agent_queues *q = a->queues;
 	struct command *c, *next;
 
 	(void)core;
 	a->passes = true;
-	for (int p = 0; p < PRIO_COUNT; p++) {
-		for (c = q->queued[p]; c != NULL; c = next) {
+	for (int i = 0; i < PRIO_COUNT; i++) {
+		for (c = q->queued[i]; c != NULL; c = next) {
 			next = c->next;
-			passed_one(c, upto);
+			passed_one(c, &p);
 		}
 	}
 	for (c = q->sent; c != NULL; c = next) {
 		next = c->next;
-		passed_one(c, upto);
+		passed_one(c, &p);
 	}
 }

@@ -89,6 +89,50 @@ look_up(struct ctl_ask *ask)
 		ask_fail(ask, &err);
 }
 
+static void wait_for_disk(struct ctl_ask *);
+
+/* "cancelled" is said once the disk knows it: else a hub that is killed now
+ * would send the command after all. */
+static void
+on_taken_back(void *arg, const struct store_command *c,
+    const struct store_history *h, size_t n, const struct err *failure)
+{
+	struct ctl_ask *ask = arg;
+	struct err err = ERR_INIT;
+
+	(void)h;
+	(void)n;
+	if (!ask_from_store(ask))
+		return;
+	if (failure == NULL && (c == NULL || c->state == CMD_CANCELLED)) {
+		ask_reply(ask, json_pack("{s:s,s:s}", "command_id",
+				   ask->command_id, "answer", "cancelled"));
+		return;
+	}
+	/* its acceptance was on its way to the disk before it: once more */
+	if (failure == NULL && ask->page++ == 0) {
+		wait_for_disk(ask);
+		return;
+	}
+	err_set(&err, EXIT_IO, "io",
+	    "command %s is taken back, but the disk refuses to store that: a "
+	    "hub that dies now would send it later",
+	    ask->command_id);
+	ask_fail(ask, &err);
+}
+
+static void
+wait_for_disk(struct ctl_ask *ask)
+{
+	struct err err = ERR_INIT;
+
+	ask_to_store(ask);
+	if (!store_get(core_store(ask_core(ask)), ask->command_id,
+		on_taken_back, ask, &err) &&
+	    ask_from_store(ask))
+		ask_fail(ask, &err);
+}
+
 void
 ctl_op_cancel(struct ctl_ask *ask, const json_t *request)
 {
@@ -103,7 +147,11 @@ ctl_op_cancel(struct ctl_ask *ask, const json_t *request)
 		return;
 	}
 	str_copy(ask->command_id, sizeof ask->command_id, id);
-	if (command_cancel(ask_core(ask), id, (int)number, grace, &word, &err))
+	if (command_cancel(
+		ask_core(ask), id, (int)number, grace, &word, &err) &&
+	    strcmp(word, "cancelled") == 0)
+		wait_for_disk(ask);
+	else if (!err_isset(&err))
 		ask_reply(ask,
 		    json_pack("{s:s,s:s}", "command_id", id, "answer", word));
 	else if (strcmp(err.code, "command_unknown") == 0)

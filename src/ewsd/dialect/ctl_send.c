@@ -172,8 +172,8 @@ take_argv(const json_t *request, char **argv, struct err *err)
 
 	if (!js_take_array(request, "argv", &list, err))
 		return false;
-	if (list == NULL)
-		return true;
+	if (list == NULL || json_array_size(list) == 0)
+		return true; /* the same, so that a repeat is one */
 	json_array_foreach(list, i, item)
 	{
 		if (!json_is_string(item)) {

@@ -51,6 +51,18 @@ on_drained(void *arg)
 		agent_pump(l->agent);
 }
 
+/* One command fits whatever is set: or its link would be closed as too slow,
+ * and the next one, for ever. */
+static size_t
+out_bytes(const struct conf *conf)
+{
+	size_t set = (size_t)conf_int(conf, SET_out_queue_bytes);
+	/* its payload, its arguments, and what is around them */
+	size_t one = 2 * (size_t)conf_int(conf, SET_max_payload) + 4096;
+
+	return set > one ? set : one;
+}
+
 static struct rate *
 per_minute(const struct edge_config *config, size_t setting)
 {
@@ -66,7 +78,7 @@ edge_new(const struct edge_config *config)
 	e->config = *config;
 	e->born_mono = core_mono(config->core);
 	e->auth_generation = auth_generation(config->auth);
-	e->out.max_bytes = (size_t)conf_int(config->conf, SET_out_queue_bytes);
+	e->out.max_bytes = out_bytes(config->conf);
 	e->out.max_frames =
 	    (uint32_t)conf_int(config->conf, SET_out_queue_frames);
 	e->out.low_bytes = 1; /* told when empty: then agent_pump */

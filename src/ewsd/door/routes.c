@@ -127,11 +127,11 @@ overlap(const char *a, const char *b)
 }
 
 bool
-routes_ok(struct err *err)
+routes_distinct(const struct route *list, size_t n, struct err *err)
 {
-	for (size_t i = 0; i < ROUTES; i++) {
-		for (size_t j = i + 1; j < ROUTES; j++) {
-			const struct route *a = &routes[i], *b = &routes[j];
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = i + 1; j < n; j++) {
+			const struct route *a = &list[i], *b = &list[j];
 
 			if (!str_eq(a->method, b->method) ||
 			    !overlap(a->path, b->path))
@@ -143,6 +143,12 @@ routes_ok(struct err *err)
 		}
 	}
 	return true;
+}
+
+bool
+routes_ok(struct err *err)
+{
+	return routes_distinct(routes, ROUTES, err);
 }
 
 void

@@ -38,7 +38,10 @@ const struct route *route_find(const char *method, bool upgrade,
     const char *path, const char *dialect, char part[ROUTE_PART_SIZE],
     char allow[ROUTE_ALLOW_SIZE]);
 
-bool routes_ok(struct err *);
+/* Could a request be meant for two of them? False with err then: the hub
+ * does not start (DESIGN 11.1). */
+bool routes_distinct(const struct route *, size_t n, struct err *);
+bool routes_ok(struct err *); /* the hub's own */
 void routes_describe(FILE *);
 
 #endif
