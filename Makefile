@@ -143,7 +143,7 @@ all: $(PROGRAMS:%=bin/%)
 # bin/ holds the programs of the last build: plain or sanitized
 bin/%: $B/% FORCE
 	@mkdir -p bin
-	@cmp -s $< $@ || cp $< $@
+	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 FORCE:
 
 $B/%.o: %.c

@@ -310,11 +310,19 @@ idle() {
 	restart_ewsd --trusted-proxy 127.0.0.1
 	edge_ws b --header 'X-Forwarded-For: 6.6.6.6, 203.0.113.9' send '{"type":"ping"}' recv-match pong
 	grep -q 'Edge agent b connected from IP 203.0.113.9' "$D/ewsd.log"
-	# whose failures are whose
+	# a proxy's own line below the client's
+	upgrade "$WS" "$KEY" "$V13" 'X-Forwarded-For: 6.6.6.6' 'X-Forwarded-For: 203.0.113.10' | raw 101 --timeout 1
+	grep -q 'Edge agent a connected from IP 203.0.113.10' "$D/ewsd.log"
+	# whose failures are whose; an IPv6 network counts as one
 	curl -sS -o /dev/null -w '%{http_code}\n' -H 'X-Forwarded-For: 203.0.113.66' -H 'Authorization: Bearer wrong' \
 	    -d '{}' "$HUB/edge/sync?n=[1-40]" | grep -q 429
 	got=$(curl -sS -o /dev/null -w '%{http_code}' -H 'X-Forwarded-For: 203.0.113.9' -H 'Authorization: Bearer wrong' -d '{}' "$HUB/edge/sync")
 	[ "$got" = 403 ]
+	for i in $(seq 40); do
+		got=$(curl -sS -o /dev/null -w '%{http_code}' -H "X-Forwarded-For: 2001:db8::$i" -H 'Authorization: Bearer wrong' -d '{}' "$HUB/edge/sync")
+		[ "$got" != 429 ] || break
+	done
+	[ "$got" = 429 ]
 }
 
 @test "IPv6: a listener on [::1]" {

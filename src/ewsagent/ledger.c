@@ -298,7 +298,7 @@ bool
 ledger_end(struct ledger *l, const char *id, const char *result, int64_t now_ms,
     ledger_done_fn *fn, void *arg)
 {
-	return submit(l, DB_MUST, end_job, changed,
+	return submit(l, DB_LAZY, end_job, changed,
 	    &(struct change){
 		.id = id,
 		.text = result,
@@ -324,7 +324,7 @@ confirm_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 bool
 ledger_confirm(struct ledger *l, const char *id)
 {
-	return submit(l, DB_MUST, confirm_job, changed,
+	return submit(l, DB_LAZY, confirm_job, changed,
 	    &(struct change){ .id = id }, NULL);
 }
 

@@ -139,7 +139,7 @@ ask_send_request(const struct ask *a, const char *agent, const char *type,
 	json_t *request, *object = NULL;
 	const char *id = conf_str(a->conf, SET_id);
 
-	if (!is_text("AGENT", agent, err) || !is_text("TYPE", type, err) ||
+	if (!ask_report_possible(a, err) || !is_text("AGENT", agent, err) || !is_text("TYPE", type, err) ||
 	    (id != NULL && !is_text("--id", id, err)))
 		return NULL;
 	if (payload != NULL && (object = payload_read(payload, err)) == NULL)

@@ -67,6 +67,8 @@ json_t *ask_send_request(const struct ask *, const char *agent,
  */
 json_t *ask_await(struct ask *, json_t *request, bool passthrough,
     int *status, struct err *);
+/* Can --result-file be written? False with err. */
+bool ask_report_possible(const struct ask *, struct err *);
 /* --result-file, --result-fd. The exit status, or EXIT_IO with err. */
 int ask_report(const struct ask *, const json_t *result, int status,
     struct err *);

@@ -181,6 +181,27 @@ report_to(const struct ask *a, const char *text, struct err *err)
 	return true;
 }
 
+/* Before anything is sent: a result that cannot be written is no result. */
+bool
+ask_report_possible(const struct ask *a, struct err *err)
+{
+	const char *file = conf_str(a->conf, SET_result_file);
+	char dir[PATH_SIZE];
+	char *slash;
+
+	if (file == NULL || !str_copy(dir, sizeof dir, file))
+		return true;
+	if ((slash = strrchr(dir, '/')) == NULL)
+		strcpy(dir, ".");
+	else
+		slash[slash == dir] = '\0';
+	if (access(dir, W_OK | X_OK) == 0)
+		return true;
+	err_set(err, EXIT_IO, "io", "--result-file %s: %s; nothing was sent",
+	    file, strerror(errno));
+	return false;
+}
+
 int
 ask_report(const struct ask *a, const json_t *result, int status,
     struct err *err)

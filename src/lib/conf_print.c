@@ -19,6 +19,8 @@ file_key(const struct setting *s, char *out, size_t size)
 static bool
 is_secret(const struct setting *s)
 {
+	if (s->kind != CONF_STRING) /* the name of a file is no secret */
+		return false;
 	return str_ends(s->key, "secret") || str_ends(s->key, "key") ||
 	       str_ends(s->key, "token");
 }

@@ -15,6 +15,14 @@
 
 /* ---- the writer ------------------------------------------------------- */
 
+static int64_t
+ms_until(int64_t us)
+{
+	int64_t left = us - db_mono_us();
+
+	return left > 0 ? left / 1000 + 1 : 0;
+}
+
 static void
 sleep_writer(struct db *d)
 {
@@ -22,11 +30,10 @@ sleep_writer(struct db *d)
 	int64_t wait = -1;
 	char byte;
 
-	if (d->failing) {
-		wait = d->retry_at_ms - db_mono_us() / 1000 + 1;
-		if (wait < 0)
-			wait = 0;
-	}
+	if (d->fresh != NULL)
+		wait = ms_until(d->due_us);
+	if (d->failing && (wait < 0 || ms_until(d->retry_at_ms * 1000) < wait))
+		wait = ms_until(d->retry_at_ms * 1000);
 	d->sleeping = true;
 	pthread_mutex_unlock(&d->lock);
 	if (poll(&p, 1, (int)wait) == 1)
@@ -46,6 +53,16 @@ kick_writer(struct db *d)
 	}
 }
 
+static bool
+ready(const struct db *d)
+{
+	if (d->stop || d->urgent)
+		return true;
+	if (d->fresh != NULL && db_mono_us() >= d->due_us)
+		return true;
+	return d->failing && (d->hurry || db_retry_due(d));
+}
+
 /* Waits for work; false when there will be none. 'last': what the disk does
  * not take now is given up. */
 static bool
@@ -54,8 +71,7 @@ take(struct db *d, bool *last)
 	bool more;
 
 	pthread_mutex_lock(&d->lock);
-	while (d->fresh == NULL && !d->stop &&
-	       !(d->failing && (d->hurry || db_retry_due(d))))
+	while (!ready(d))
 		sleep_writer(d);
 	more = !d->stop || d->fresh != NULL || d->kept != NULL;
 	for (size_t n = 0; d->fresh != NULL && n < DB_BATCH_MAX; n++) {
@@ -64,6 +80,7 @@ take(struct db *d, bool *last)
 		DL_DELETE(d->fresh, j);
 		DL_APPEND(d->batch, j);
 	}
+	d->urgent = d->fresh != NULL;
 	*last = d->stop && d->fresh == NULL;
 	if (d->hurry || *last)
 		d->retry_at_ms = 0;
@@ -211,20 +228,32 @@ new_job(struct db *d)
 	return j;
 }
 
+static void
+enqueue(struct db *d, struct db_job *j)
+{
+	bool first = d->fresh == NULL;
+
+	if (first)
+		d->due_us = db_mono_us() + DB_LAZY_MS * 1000;
+	d->urgent = d->urgent || j->flag != DB_LAZY;
+	DL_APPEND(d->fresh, j);
+	d->stats.waiting++;
+	if (first || d->urgent)
+		kick_writer(d);
+}
+
 bool
 db_submit(struct db *d, enum db_flag flag, db_job_fn *fn, db_done_fn *done,
     void *arg, struct err *err)
 {
-	size_t max = flag == DB_MUST ? 4 * d->max_jobs : d->max_jobs;
+	size_t max = flag != DB_MAY ? 4 * d->max_jobs : d->max_jobs;
 	struct db_job *j = NULL;
 
 	pthread_mutex_lock(&d->lock);
 	if (!d->stop && d->stats.waiting < max) {
 		j = new_job(d);
 		*j = (struct db_job){ NULL, NULL, fn, done, arg, NULL, flag };
-		DL_APPEND(d->fresh, j);
-		d->stats.waiting++;
-		kick_writer(d);
+		enqueue(d, j);
 	}
 	pthread_mutex_unlock(&d->lock);
 	if (j == NULL)
@@ -280,6 +309,7 @@ db_flush(struct db *d)
 	pthread_mutex_lock(&d->lock);
 	before = d->attempts;
 	d->hurry = d->stats.failing;
+	d->urgent = d->fresh != NULL;
 	kick_writer(d);
 	while (d->stats.waiting > d->nkept ||
 	       (d->nkept > 0 && d->attempts == before))

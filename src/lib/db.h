@@ -49,13 +49,16 @@ void db_close(struct db *);
 
 enum db_flag {
 	DB_MAY = 0, /* a disk error is its answer */
-	DB_MUST = 1 /* kept and tried again until the disk takes it; its
+	DB_MUST = 1, /* kept and tried again until the disk takes it; its
 			 * done sees an error only at db_close, or when the
 			 * job itself failed */
+	DB_LAZY = 2 /* as DB_MUST, but nobody waits for it: it may rest for
+		     * DB_LAZY_MS, to share the sync of others */
 };
+enum { DB_LAZY_MS = 10 };
 /* 'arg' stays the caller's; it must live until done. False with err
- * (EXIT_RETRY) when max_jobs wait; then done is not called. DB_MUST jobs
- * are refused only at four times max_jobs. */
+ * (EXIT_RETRY) when max_jobs wait; then done is not called. Jobs that
+ * must be done are refused only at four times max_jobs. */
 bool db_submit(struct db *, enum db_flag, db_job_fn *, db_done_fn *, void *arg,
     struct err *);
 /* Runs the finished jobs' done. From one thread only. */

@@ -170,7 +170,7 @@ serve_reads(struct db *d, struct db_round *r)
 
 	DL_FOREACH_SAFE (d->batch, j, next) {
 		DL_DELETE(d->batch, j);
-		if (j->flag == DB_MUST) {
+		if (j->flag != DB_MAY) {
 			DL_APPEND(d->kept, j);
 			continue;
 		}

@@ -64,6 +64,8 @@ struct db {
 	size_t nkept;
 	uint64_t attempts;
 	bool stop, sleeping, hurry;
+	bool urgent; /* somebody waits for one of 'fresh' */
+	int64_t due_us; /* when the others must go, urgent or not */
 	struct db_stats stats;
 	char failure[ERR_TEXT_MAX];
 

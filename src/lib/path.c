@@ -124,13 +124,16 @@ path_state(char out[PATH_SIZE], const char *program, struct err *err)
 static bool
 make_dir(const char *dir, struct err *err)
 {
+	int why;
+
 	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
 		return true;
+	why = errno;
 	/* a parent that we may not write to, but that is there, is fine */
 	if (is_dir(dir))
 		return true;
 	err_set(err, EXIT_CONFIG, "config", "cannot make %s: %s", dir,
-	    strerror(errno));
+	    strerror(why));
 	return false;
 }
 

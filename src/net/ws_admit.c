@@ -16,17 +16,12 @@ is_trusted(const struct ws_host *host, const char *address)
 	return false;
 }
 
-/* The rightmost address that no proxy of ours added. */
-static void
-forwarded(
-    const struct ws_host *host, const struct head *head, struct ws_peer *peer)
+/* From the right; true: one that no proxy of ours added. */
+static bool
+take_rightmost(
+    const struct ws_host *host, const char *list, struct ws_peer *peer)
 {
-	const char *list = gate_header(head, "X-Forwarded-For");
-	const char *end;
-
-	if (list == NULL || !is_trusted(host, peer->address))
-		return;
-	for (end = list + strlen(list); end > list;) {
+	for (const char *end = list + strlen(list); end > list;) {
 		const char *start;
 		char address[sizeof peer->address];
 		size_t len;
@@ -38,13 +33,31 @@ forwarded(
 			start--;
 		len = (size_t)(end - start);
 		if (len == 0 || len >= sizeof address)
-			return;
+			return true;
 		memcpy(address, start, len);
 		address[len] = '\0';
 		str_copy(peer->address, sizeof peer->address, address);
 		if (!is_trusted(host, address))
-			return;
+			return true;
 		end = start;
+	}
+	return false;
+}
+
+/* Some proxies add a line of their own below what the client sent: the
+ * last line counts first. */
+static void
+forwarded(
+    const struct ws_host *host, const struct head *head, struct ws_peer *peer)
+{
+	if (!is_trusted(host, peer->address))
+		return;
+	for (size_t i = head->n_headers; i > 0; i--) {
+		const struct gate_header *h = &head->headers[i - 1];
+
+		if (str_ieq(h->name, "X-Forwarded-For") &&
+		    take_rightmost(host, h->value, peer))
+			return;
 	}
 }
 

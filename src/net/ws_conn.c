@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <utlist.h>
 
 #include "lib/mem.h"
@@ -311,9 +312,16 @@ ws_finish(struct ws *ws)
 	int64_t now = ws_now(ws->link.host);
 
 	if (ws->state == WS_CLOSING) {
-		if (ws_has_output(ws) && now < ws->deadline)
+		bool stuck = ws_has_output(ws);
+
+		if (stuck && now < ws->deadline)
 			return; /* WRITEABLE or the wheel comes back */
-		send_close(ws);
+		/* behind a rest that nobody reads no close frame leaves, and
+		 * the library would try for another five seconds */
+		if (stuck)
+			shutdown(lws_get_socket_fd(ws->link.wsi), SHUT_RDWR);
+		else
+			send_close(ws);
 		ws->state = WS_CLOSE_SENT;
 		ws->deadline = now + WS_ACK_MS;
 		ws_kill(ws); /* closes politely when it has a reason */

@@ -1,8 +1,11 @@
 #include "ewsd/core/auth.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "ewsd/core/auth_set.h"
 #include "ewsd/core/rate.h"
@@ -231,10 +234,24 @@ auth_token(struct auth *a, const char *id, const char *phone)
 	    a->set.secrets[0].text, id, phone, clock_wall(a->clock) / 1000);
 }
 
+/* Whoever has one IPv6 address has a whole /64: it counts as one. */
+static const char *
+source_of(const char *address, char text[64])
+{
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET6, address, &v6) != 1)
+		return address;
+	memset(v6.s6_addr + 8, 0, 8);
+	return inet_ntop(AF_INET6, &v6, text, 64);
+}
+
 int
 auth_failed(struct auth *a, const char *address)
 {
-	int64_t ms = rate_take(a->failures, address, clock_mono(a->clock));
+	char text[64];
+	int64_t ms = rate_take(
+	    a->failures, source_of(address, text), clock_mono(a->clock));
 
 	return (int)((ms + 999) / 1000);
 }

@@ -211,7 +211,8 @@ command_step(struct command *c, enum command_state state, const char *note,
 	struct store_step step = { .state = state,
 		.note = note,
 		.method = c->method,
-		.at_ms = core_wall(c->core) };
+		.at_ms = core_wall(c->core),
+		.lazy = c->agent->ours && done == NULL };
 	bool told = c->state == state;
 
 	c->state = state;

@@ -100,7 +100,8 @@ save(struct command *c, int64_t at_ms, const char *note, struct saving *s)
 	struct store_step step = { .state = c->state,
 		.at_ms = at_ms,
 		.note = note,
-		.outcome = &c->end->outcome };
+		.outcome = &c->end->outcome,
+		.lazy = c->agent->ours && s->fn == NULL };
 
 	return store_step(c->core->config.store, c->id, &step, saved, s);
 }

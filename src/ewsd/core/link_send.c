@@ -206,7 +206,8 @@ delivered(struct command *c)
 	struct store_step step = { .state = CMD_DELIVERED,
 		.attempt = true,
 		.at_ms = core_wall(c->core),
-		.method = c->method };
+		.method = c->method,
+		.lazy = true };
 
 	if (c->state >= CMD_RECEIVED)
 		return; /* the ack was faster */

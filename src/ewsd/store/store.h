@@ -59,6 +59,8 @@ struct store_step {
 	const char *note;	/* for the history, or NULL */
 	const struct store_outcome *outcome;	/* for ends, or NULL */
 	bool attempt;		/* counts one delivery */
+	bool lazy;		/* nobody waits for it: it may rest for some
+				 * ms, to share the sync of others */
 };
 
 struct store_config {

@@ -61,8 +61,8 @@ store_agent(struct store *s, const struct store_agent *agent, store_done_fn *fn,
 	a->fn = fn;
 	a->arg = arg;
 	a->texts = db_keep(lent, sizeof lent / sizeof *lent, NULL);
-	if (a->texts != NULL &&
-	    db_submit(s->db, DB_MUST, agent_job, agent_kept, a, NULL))
+	if (a->texts != NULL && db_submit(s->db, fn == NULL ? DB_LAZY : DB_MUST,
+				    agent_job, agent_kept, a, NULL))
 		return true;
 	free(a->texts);
 	free(a);

@@ -286,7 +286,8 @@ submit_step(struct store *s, const struct step *template)
 	*t = *template;
 	t->texts = db_keep(lent, sizeof lent / sizeof *lent, NULL);
 	if (t->texts != NULL &&
-	    db_submit(s->db, DB_MUST, step_job, stepped, t, NULL))
+	    db_submit(s->db, t->step.lazy ? DB_LAZY : DB_MUST, step_job,
+		stepped, t, NULL))
 		return true;
 	free(t->texts);
 	free(t);
