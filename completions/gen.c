@@ -15,7 +15,7 @@ struct flag {
 	const char *name, *kind, *flag, *env, *def, *arg, *help;
 };
 
-#define SETTING(name, kind, flag, env, def, min, max, arg, help) \
+#define SETTING(name, kind, flag, env, def, min, max, arg, help)               \
 	{ #name, #kind, flag, env, def, arg, help },
 static const struct flag ewsctl_flags[] = {
 #include "ewsctl/settings.def"
@@ -34,7 +34,7 @@ static const struct flag ewsagent_flags[] = {
 static const struct verb {
 	const char *name, *args, *complete, *help, *example;
 } verbs[] = {
-#define VERB(name, fn, args, fewest, most, complete, help, example) \
+#define VERB(name, fn, args, fewest, most, complete, help, example)            \
 	{ #name, args, #complete, help, example },
 #include "ewsctl/verbs.def"
 #undef VERB
@@ -124,24 +124,27 @@ static void
 bash_verbs(void)
 {
 	puts("\tlocal i verb= n=0\n"
-	    "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	    "\t\tcase ${COMP_WORDS[i]} in\n"
-	    "\t\t-*) ;;\n"
-	    "\t\t*) [ -n \"$verb\" ] || verb=${COMP_WORDS[i]}; n=$((n + 1)) ;;\n"
-	    "\t\tesac\n"
-	    "\tdone\n"
-	    "\tif [ -z \"$verb\" ]; then");
+	     "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+	     "\t\tcase ${COMP_WORDS[i]} in\n"
+	     "\t\t-*) ;;\n"
+	     "\t\t*) [ -n \"$verb\" ] || verb=${COMP_WORDS[i]}; n=$((n + 1)) "
+	     ";;\n"
+	     "\t\tesac\n"
+	     "\tdone\n"
+	     "\tif [ -z \"$verb\" ]; then");
 	printf("\t\tCOMPREPLY=($(compgen -W '");
 	for (const struct verb *v = verbs; v->name != NULL; v++)
 		printf("%s ", v->name);
 	puts("' -- \"$cur\"))\n\t\treturn\n\tfi\n"
-	    "\t[ $n -eq 1 ] || return\n\tcase $verb in");
+	     "\t[ $n -eq 1 ] || return\n\tcase $verb in");
 	for (const struct verb *v = verbs; v->name != NULL; v++) {
 		if (is(v->complete, "agent"))
-			printf("\t%s) COMPREPLY=($(compgen -W \"$(%s)\" -- \"$cur\")) ;;\n",
+			printf("\t%s) COMPREPLY=($(compgen -W \"$(%s)\" -- "
+			       "\"$cur\")) ;;\n",
 			    v->name, list_agents);
 		if (is(v->complete, "command"))
-			printf("\t%s) COMPREPLY=($(compgen -W \"$(%s)\" -- \"$cur\")) ;;\n",
+			printf("\t%s) COMPREPLY=($(compgen -W \"$(%s)\" -- "
+			       "\"$cur\")) ;;\n",
 			    v->name, list_commands);
 	}
 	puts("\tesac");
@@ -151,7 +154,8 @@ static void
 bash(const struct program *p)
 {
 	printf("# bash completion for %s\n_%s() {\n"
-	    "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n",
+	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} "
+	       "prev=${COMP_WORDS[COMP_CWORD-1]}\n",
 	    p->name, p->name);
 	bash_values(p);
 	printf("\tif [[ $cur == -* ]]; then\n\t\tCOMPREPLY=($(compgen -W '");
@@ -206,14 +210,14 @@ static void
 zsh_verbs(void)
 {
 	puts("\t\t'1:verb:->verb' '2:first:->first' '*:argument:_default'\n"
-	    "\tcase $state in\n\tverb)\n\t\tlocal -a verbs=(");
+	     "\tcase $state in\n\tverb)\n\t\tlocal -a verbs=(");
 	for (const struct verb *v = verbs; v->name != NULL; v++) {
 		printf("\t\t\t'%s:", v->name);
 		zsh_text(v->help);
 		puts("'");
 	}
 	puts("\t\t)\n\t\t_describe verb verbs ;;\n\tfirst)\n"
-	    "\t\tcase $line[1] in");
+	     "\t\tcase $line[1] in");
 	for (const struct verb *v = verbs; v->name != NULL; v++) {
 		if (is(v->complete, "agent"))
 			printf("\t\t%s) compadd -- ${(f)\"$(%s)\"} ;;\n",
@@ -273,8 +277,9 @@ fish_flag(const struct program *p, const struct flag *f)
 static void
 fish_verb(const struct verb *v)
 {
-	const char *list = is(v->complete, "agent") ? list_agents :
-	    is(v->complete, "command") ? list_commands : NULL;
+	const char *list = is(v->complete, "agent")     ? list_agents
+			   : is(v->complete, "command") ? list_commands
+							: NULL;
 
 	printf("complete -c ewsctl -n __fish_use_subcommand -f -a %s -d ",
 	    v->name);
@@ -424,8 +429,8 @@ main(int argc, char **argv)
 	else if (p != NULL && is(argv[1], "fish"))
 		fish(p);
 	else {
-		fputs("usage: gen bash|zsh|fish PROGRAM, gen man PAGE\n",
-		    stderr);
+		fputs(
+		    "usage: gen bash|zsh|fish PROGRAM, gen man PAGE\n", stderr);
 		return 64;
 	}
 	return 0;

@@ -21,18 +21,18 @@ enum ledger_state { LEDGER_RECEIVED, LEDGER_STARTED, LEDGER_ENDED };
 struct ledger_entry {
 	const char *id;
 	enum ledger_state state;
-	const char *command;	/* JSON text as it came */
-	const char *result;	/* JSON text of the final ack's data, or NULL */
-	bool confirmed;		/* the hub has said that it stored the result */
-	int64_t received_ms, started_ms, ended_ms;	/* 0: not yet */
+	const char *command; /* JSON text as it came */
+	const char *result; /* JSON text of the final ack's data, or NULL */
+	bool confirmed; /* the hub has said that it stored the result */
+	int64_t received_ms, started_ms, ended_ms; /* 0: not yet */
 };
 
 struct ledger_config {
-	const char *path;	/* DIR/ledger.db */
-	void (*wake)(void *arg);	/* from the writer: call ledger_drain */
+	const char *path; /* DIR/ledger.db */
+	void (*wake)(void *arg); /* from the writer: call ledger_drain */
 	void *arg;
 	size_t max_jobs;
-	int retry_ms;	/* between attempts while the disk refuses; 0: 1000 */
+	int retry_ms; /* between attempts while the disk refuses; 0: 1000 */
 };
 
 struct ledger *ledger_open(const struct ledger_config *, struct err *);
@@ -50,8 +50,8 @@ bool ledger_load(struct ledger *, ledger_entry_fn *, void *arg, struct err *);
  * sync instead of two where the handler can run at once). 'known' is the
  * earlier entry of that id, or NULL if it is new. err: nothing is entered.
  */
-typedef void ledger_taken_fn(void *arg, const struct ledger_entry *known,
-    const struct err *);
+typedef void ledger_taken_fn(
+    void *arg, const struct ledger_entry *known, const struct err *);
 bool ledger_take(struct ledger *, const char *id, const char *command,
     bool start, int64_t now_ms, ledger_taken_fn *, void *arg, struct err *);
 

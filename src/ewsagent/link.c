@@ -43,7 +43,8 @@ say_plan(const struct linkplan_next *n, const char *id)
 		    " now and then, at once after SIGHUP",
 		    log_q(id));
 	if (n->why == PLAN_TAKEN)
-		log_warn("another agent with the id %s connected: stepping back",
+		log_warn(
+		    "another agent with the id %s connected: stepping back",
 		    log_q(id));
 	if (n->why == PLAN_TAKEN && n->say)
 		log_error("another agent uses the id %s and took the link"

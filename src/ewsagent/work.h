@@ -36,20 +36,20 @@ struct work_events {
 struct work_config {
 	struct loop *loop;
 	struct clock *clock;
-	const char *state_dir;	/* ledger.db, spool/ */
-	const char *handlers;	/* directory */
-	const char *agent_id, *hub_url;	/* for EWS_AGENT_ID, EWS_HUB */
-	const char *path;	/* PATH of the handlers */
-	unsigned concurrency;	/* 4 */
-	size_t queue_max;	/* taken and not started: 1000 */
-	int64_t deadline_ms;	/* when the command says none: 1 h */
-	int64_t grace_ms;	/* between TERM and KILL: 5 s */
-	uint64_t output_max;	/* bytes kept per stream: 1 GiB; the rest is
+	const char *state_dir; /* ledger.db, spool/ */
+	const char *handlers; /* directory */
+	const char *agent_id, *hub_url; /* for EWS_AGENT_ID, EWS_HUB */
+	const char *path; /* PATH of the handlers */
+	unsigned concurrency; /* 4 */
+	size_t queue_max; /* taken and not started: 1000 */
+	int64_t deadline_ms; /* when the command says none: 1 h */
+	int64_t grace_ms; /* between TERM and KILL: 5 s */
+	uint64_t output_max; /* bytes kept per stream: 1 GiB; the rest is
 				 * drained, counted, digested */
-	uint64_t spool_max;	/* bytes of all spools: 4 GiB */
-	size_t output_chunk, output_window;	/* until the hub's hello */
-	int64_t ledger_keep_ms;	/* 30 days */
-	uint64_t ledger_keep;	/* and 100,000 */
+	uint64_t spool_max; /* bytes of all spools: 4 GiB */
+	size_t output_chunk, output_window; /* until the hub's hello */
+	int64_t ledger_keep_ms; /* 30 days */
+	uint64_t ledger_keep; /* and 100,000 */
 	const struct work_events *events;
 	void *arg;
 };

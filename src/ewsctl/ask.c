@@ -55,8 +55,8 @@ read_all(int fd, const char *name, size_t max, size_t *len, struct err *err)
 	if (n < 0)
 		err_set(err, EXIT_IO, "io", "%s: %s", name, strerror(errno));
 	else if (b.failed)
-		err_set(err, EXIT_DATA, "too_large",
-		    "%s: more than %zu bytes", name, max);
+		err_set(err, EXIT_DATA, "too_large", "%s: more than %zu bytes",
+		    name, max);
 	if (err_isset(err)) {
 		buf_fini(&b);
 		return NULL;
@@ -108,15 +108,15 @@ add_flags(const struct ask *a, json_t *request)
 	const char *id = conf_str(a->conf, SET_id);
 	int64_t deadline = conf_int(a->conf, SET_deadline);
 
-	json_object_set_new(request, "priority",
-	    json_string(conf_str(a->conf, SET_priority)));
+	json_object_set_new(
+	    request, "priority", json_string(conf_str(a->conf, SET_priority)));
 	json_object_set_new(request, "timeout_ms",
 	    json_integer(conf_int(a->conf, SET_timeout)));
 	if (id != NULL)
 		json_object_set_new(request, "command_id", json_string(id));
 	if (deadline > 0)
-		json_object_set_new(request, "deadline_ms",
-		    json_integer(deadline));
+		json_object_set_new(
+		    request, "deadline_ms", json_integer(deadline));
 	if (conf_bool(a->conf, SET_queue_unknown))
 		json_object_set_new(request, "queue_unknown", json_true());
 	if (conf_bool(a->conf, SET_at_least_once))
@@ -139,13 +139,14 @@ ask_send_request(const struct ask *a, const char *agent, const char *type,
 	json_t *request, *object = NULL;
 	const char *id = conf_str(a->conf, SET_id);
 
-	if (!ask_report_possible(a, err) || !is_text("AGENT", agent, err) || !is_text("TYPE", type, err) ||
+	if (!ask_report_possible(a, err) || !is_text("AGENT", agent, err) ||
+	    !is_text("TYPE", type, err) ||
 	    (id != NULL && !is_text("--id", id, err)))
 		return NULL;
 	if (payload != NULL && (object = payload_read(payload, err)) == NULL)
 		return NULL;
-	request = json_pack("{s:s, s:s, s:s}", "op", "send", "agent", agent,
-	    "type", type);
+	request = json_pack(
+	    "{s:s, s:s, s:s}", "op", "send", "agent", agent, "type", type);
 	if (object != NULL)
 		json_object_set_new(request, "payload", object);
 	add_flags(a, request);

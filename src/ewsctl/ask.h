@@ -24,8 +24,8 @@ extern const struct setting ask_settings[SETTINGS];
 struct ask {
 	const struct conf *conf;
 	const struct output *out;
-	struct ctl *ctl;	/* opened by ask_hub */
-	int argc;		/* behind the verb */
+	struct ctl *ctl; /* opened by ask_hub */
+	int argc; /* behind the verb */
 	char **argv;
 };
 
@@ -39,7 +39,7 @@ struct verb {
 	int fewest, most;
 	const char *complete, *help, *example;
 };
-extern const struct verb verbs[];	/* ends with a NULL name */
+extern const struct verb verbs[]; /* ends with a NULL name */
 const struct verb *verb_find(const char *name);
 
 #define VERB(name, fn, args, fewest, most, complete, help, example) verb_fn fn;
@@ -65,13 +65,13 @@ json_t *ask_send_request(const struct ask *, const char *agent,
  * Waits for one send: passes records to the output, gives the result (or
  * NULL with err) and in *status what the shell is to see.
  */
-json_t *ask_await(struct ask *, json_t *request, bool passthrough,
-    int *status, struct err *);
+json_t *ask_await(
+    struct ask *, json_t *request, bool passthrough, int *status, struct err *);
 /* Can --result-file be written? False with err. */
 bool ask_report_possible(const struct ask *, struct err *);
 /* --result-file, --result-fd. The exit status, or EXIT_IO with err. */
-int ask_report(const struct ask *, const json_t *result, int status,
-    struct err *);
+int
+ask_report(const struct ask *, const json_t *result, int status, struct err *);
 
 /* The exit status of a command object (DESIGN 8, passthrough). */
 int exit_from_command(const json_t *command);

@@ -13,9 +13,9 @@
 #include "lib/state.h"
 #include "lib/str.h"
 
-enum { SLACK_MS = 5000 };	/* the hub's own time-out answers first */
+enum { SLACK_MS = 5000 }; /* the hub's own time-out answers first */
 
-static char leaving[256];	/* said when a signal ends us */
+static char leaving[256]; /* said when a signal ends us */
 static size_t leaving_len;
 
 static void
@@ -86,8 +86,9 @@ exit_from_command(const json_t *command)
 	case CMD_REFUSED:
 		return EXIT_REFUSED;
 	case CMD_CANCELLED:
-		return js_int(command, "signal", 0) > 0 ?
-		    exit_from_handler(command) : EXIT_NOT_STARTED;
+		return js_int(command, "signal", 0) > 0
+			   ? exit_from_handler(command)
+			   : EXIT_NOT_STARTED;
 	case CMD_EXPIRED:
 	case CMD_DEAD:
 		return EXIT_NOT_STARTED;
@@ -159,8 +160,9 @@ ask_await(struct ask *a, json_t *request, bool passthrough, int *status,
 	}
 	if (result == NULL)
 		outcome_unknown(passthrough, err);
-	*status = result == NULL ? err->status :
-	    passthrough ? exit_from_command(result) : EXIT_OK;
+	*status = result == NULL ? err->status
+		  : passthrough  ? exit_from_command(result)
+				 : EXIT_OK;
 	return result;
 }
 
@@ -203,8 +205,8 @@ ask_report_possible(const struct ask *a, struct err *err)
 }
 
 int
-ask_report(const struct ask *a, const json_t *result, int status,
-    struct err *err)
+ask_report(
+    const struct ask *a, const json_t *result, int status, struct err *err)
 {
 	json_t *report;
 	char *json, *text;

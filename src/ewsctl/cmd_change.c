@@ -12,10 +12,10 @@
 int
 cmd_cancel(struct ask *a, struct err *err)
 {
-	json_t *result, *r = json_pack("{s:s, s:s, s:s, s:I}", "op", "cancel",
-	    "command_id", a->argv[0], "signal",
-	    conf_str(a->conf, SET_signal), "grace_ms",
-	    (json_int_t)conf_int(a->conf, SET_grace));
+	json_t *result,
+	    *r = json_pack("{s:s, s:s, s:s, s:I}", "op", "cancel", "command_id",
+		a->argv[0], "signal", conf_str(a->conf, SET_signal), "grace_ms",
+		(json_int_t)conf_int(a->conf, SET_grace));
 
 	if (r == NULL) {
 		err_set(err, EXIT_DATA, "bad_argument", "ID is not UTF-8");
@@ -38,20 +38,19 @@ add_setting(json_t *config, const char *pair, struct err *err)
 	int bad;
 
 	if (eq == NULL || eq == pair) {
-		err_set(err, EXIT_USAGE_, "usage",
-		    "not KEY=VALUE: %s", pair);
+		err_set(err, EXIT_USAGE_, "usage", "not KEY=VALUE: %s", pair);
 		return false;
 	}
 	key = mem_dupn(pair, (size_t)(eq - pair));
-	value = json_loads(eq + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES,
-	    NULL);
+	value =
+	    json_loads(eq + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
 	if (value == NULL)
 		value = json_string(eq + 1);
 	bad = value == NULL || json_object_set_new(config, key, value) != 0;
 	free(key);
 	if (bad)
-		err_set(err, EXIT_DATA, "bad_argument", "%s is not UTF-8",
-		    pair);
+		err_set(
+		    err, EXIT_DATA, "bad_argument", "%s is not UTF-8", pair);
 	return !bad;
 }
 
@@ -106,8 +105,9 @@ int
 cmd_raw(struct ask *a, struct err *err)
 {
 	size_t len = strlen(a->argv[0]);
-	char *line = str_eq(a->argv[0], "-") ?
-	    ask_slurp("-", CTL_LINE_MAX, &len, err) : mem_dup(a->argv[0]);
+	char *line = str_eq(a->argv[0], "-")
+			 ? ask_slurp("-", CTL_LINE_MAX, &len, err)
+			 : mem_dup(a->argv[0]);
 	bool sent;
 
 	if (line == NULL)

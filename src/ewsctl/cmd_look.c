@@ -24,8 +24,8 @@ cmd_agents(struct ask *a, struct err *err)
 }
 
 static json_t *
-request_about(const char *op, const char *key, const char *value,
-    struct err *err)
+request_about(
+    const char *op, const char *key, const char *value, struct err *err)
 {
 	json_t *request = json_pack("{s:s, s:s}", "op", op, key, value);
 
@@ -83,12 +83,12 @@ cmd_commands(struct ask *a, struct err *err)
 
 	if (states == NULL)
 		return err->status;
-	r = json_pack("{s:s, s:I, s:s*, s:s*, s:o}", "op", "commands",
-	    "limit", (json_int_t)conf_int(a->conf, SET_limit), "agent",
+	r = json_pack("{s:s, s:I, s:s*, s:s*, s:o}", "op", "commands", "limit",
+	    (json_int_t)conf_int(a->conf, SET_limit), "agent",
 	    a->argc > 0 ? a->argv[0] : NULL, "type", type, "state", states);
 	if (conf_int(a->conf, SET_before) > 0)
-		json_object_set_new(r, "before",
-		    json_integer(conf_int(a->conf, SET_before)));
+		json_object_set_new(
+		    r, "before", json_integer(conf_int(a->conf, SET_before)));
 	if (json_array_size(states) == 0)
 		json_object_del(r, "state");
 	return look(a, r, a->out->commands, err);
@@ -103,8 +103,7 @@ cmd_stats(struct ask *a, struct err *err)
 int
 cmd_status(struct ask *a, struct err *err)
 {
-	return look(a, json_pack("{s:s}", "op", "status"), a->out->object,
-	    err);
+	return look(a, json_pack("{s:s}", "op", "status"), a->out->object, err);
 }
 
 int

@@ -44,8 +44,8 @@ cmd_run(struct ask *a, struct err *err)
 	json_t *request, *result;
 	int status;
 
-	request = ask_send_request(a, a->argv[0], a->argv[1],
-	    conf_str(a->conf, SET_payload), err);
+	request = ask_send_request(
+	    a, a->argv[0], a->argv[1], conf_str(a->conf, SET_payload), err);
 	if (request == NULL)
 		return err->status;
 	if (!add_args(request, a->argc - 2, a->argv + 2, err)) {

@@ -9,8 +9,8 @@ handler_args(const struct ask *a, struct err *err)
 	json_t *argv = json_array();
 
 	for (size_t i = 0; i < conf_count(a->conf, SET_arg); i++) {
-		if (json_array_append_new(argv, json_string(
-		    conf_item(a->conf, SET_arg, i))) == 0)
+		if (json_array_append_new(
+			argv, json_string(conf_item(a->conf, SET_arg, i))) == 0)
 			continue;
 		err_set(err, EXIT_DATA, "bad_argument", "--arg is not UTF-8");
 		json_decref(argv);
@@ -27,8 +27,8 @@ send_one(struct ask *a, struct err *err)
 	json_t *request, *argv, *result;
 	int status;
 
-	request = ask_send_request(a, a->argv[0], a->argv[1],
-	    a->argc > 2 ? a->argv[2] : NULL, err);
+	request = ask_send_request(
+	    a, a->argv[0], a->argv[1], a->argc > 2 ? a->argv[2] : NULL, err);
 	if (request == NULL)
 		return err->status;
 	if ((argv = handler_args(a, err)) == NULL) {
@@ -56,6 +56,7 @@ cmd_send(struct ask *a, struct err *err)
 	if (file == NULL && a->argc >= 2)
 		return send_one(a, err);
 	err_set(err, EXIT_USAGE_, "usage",
-	    "usage: ewsctl send AGENT TYPE [PAYLOAD], or ewsctl send --lines FILE");
+	    "usage: ewsctl send AGENT TYPE [PAYLOAD], or ewsctl send --lines "
+	    "FILE");
 	return err->status;
 }

@@ -9,8 +9,8 @@ static void
 help_all(void)
 {
 	puts("usage: ewsctl [flags] VERB [arguments]\n\n"
-	    "Sends commands to agents by way of the hub (ewsd), and tells"
-	    " what became of them.\n\nverbs:");
+	     "Sends commands to agents by way of the hub (ewsd), and tells"
+	     " what became of them.\n\nverbs:");
 	for (const struct verb *v = verbs; v->name != NULL; v++)
 		printf("  %-8s %-20s %s\n", v->name, v->args, v->help);
 	puts("\nflags:");
@@ -19,10 +19,10 @@ help_all(void)
 	for (const struct verb *v = verbs; v->name != NULL; v++)
 		printf("  %s\n", v->example);
 	puts("\nexit status: 0 done, 1 no, 64 usage, 65 bad data, 69 no hub,"
-	    " 75 try later, 77 not allowed,\n  124 time over; run and"
-	    " --wait=done: the handler's own, 125 never started, 126"
-	    " refused,\n  127 no such handler, 128+n signal n, 255 not"
-	    " known. See ewsctl(1).");
+	     " 75 try later, 77 not allowed,\n  124 time over; run and"
+	     " --wait=done: the handler's own, 125 never started, 126"
+	     " refused,\n  127 no such handler, 128+n signal n, 255 not"
+	     " known. See ewsctl(1).");
 }
 
 static const struct setting *
@@ -50,7 +50,7 @@ is_for(const struct setting *s, const char *verb)
 	memcpy(list, s->help, (size_t)(colon - s->help));
 	list[colon - s->help] = '\0';
 	for (char *save, *w = strtok_r(list, ", ", &save); w != NULL;
-	    w = strtok_r(NULL, ", ", &save))
+	     w = strtok_r(NULL, ", ", &save))
 		if (str_eq(w, verb))
 			return true;
 	return false;
@@ -71,8 +71,8 @@ pick_own(const struct verb *v, struct setting *out)
 static size_t
 pick_common(struct setting *out)
 {
-	static const char *const common[] = { "socket", "output", "jq",
-		"quiet", "timeout" };
+	static const char *const common[] = { "socket", "output", "jq", "quiet",
+		"timeout" };
 	size_t n = sizeof common / sizeof *common;
 
 	for (size_t i = 0; i < n; i++)
@@ -86,8 +86,8 @@ help_verb(const struct verb *v)
 	struct setting picked[SETTINGS];
 	size_t n = pick_own(v, picked);
 
-	printf("usage: ewsctl [flags] %s %s\n\n%s\n", v->name, v->args,
-	    v->help);
+	printf(
+	    "usage: ewsctl [flags] %s %s\n\n%s\n", v->name, v->args, v->help);
 	if (n > 0)
 		puts("\nflags:");
 	conf_help(picked, n, stdout);

@@ -33,8 +33,8 @@ jq_start(const char *expr, struct err *err)
 
 	fflush(NULL);
 	if (port_pipe(fds) == -1 || (jq = fork()) == -1) {
-		err_set(err, EXIT_INTERNAL, "internal", "jq: %s",
-		    strerror(errno));
+		err_set(
+		    err, EXIT_INTERNAL, "internal", "jq: %s", strerror(errno));
 		return false;
 	}
 	if (jq == 0)

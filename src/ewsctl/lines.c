@@ -15,14 +15,14 @@ enum { WINDOW = 512, SLACK_MS = 5000 };
 
 struct slot {
 	uint64_t line;
-	int64_t id;		/* of the request; 0: it never left */
-	json_t *answer;		/* NULL: not yet */
+	int64_t id; /* of the request; 0: it never left */
+	json_t *answer; /* NULL: not yet */
 };
 
 struct lines {
 	struct ask *ask;
-	struct slot slots[WINDOW];	/* by number modulo WINDOW */
-	uint64_t line, head, tail;	/* lines read; slots shown, begun */
+	struct slot slots[WINDOW]; /* by number modulo WINDOW */
+	uint64_t line, head, tail; /* lines read; slots shown, begun */
 	bool passthrough;
 	int status;
 };
@@ -60,8 +60,8 @@ show(struct lines *l)
 		if (ctl_failed(s->answer, &e)) {
 			failed(l, s->line, &e);
 		} else {
-			int status = l->passthrough ?
-			    exit_from_command(result) : EXIT_OK;
+			int status = l->passthrough ? exit_from_command(result)
+						    : EXIT_OK;
 
 			l->ask->out->receipt(result);
 			if (l->status == EXIT_OK)
@@ -98,7 +98,7 @@ collect(struct lines *l, bool all, struct err *err)
 
 	show(l);
 	while (l->head < l->tail &&
-	    (all || l->tail - l->head == WINDOW || ctl_ready(a->ctl))) {
+	       (all || l->tail - l->head == WINDOW || ctl_ready(a->ctl))) {
 		json_t *answer = ctl_recv(a->ctl, until, err);
 
 		if (answer == NULL)
@@ -119,8 +119,8 @@ add_default(json_t *request, const char *key, json_t *value)
 }
 
 static json_t *
-request_from(const struct lines *l, const char *text, size_t len,
-    struct err *err)
+request_from(
+    const struct lines *l, const char *text, size_t len, struct err *err)
 {
 	const struct conf *c = l->ask->conf;
 	json_t *request = js_read_object(text, len, err);
@@ -130,10 +130,10 @@ request_from(const struct lines *l, const char *text, size_t len,
 	json_object_set_new(request, "op", json_string("send"));
 	json_object_del(request, "stream");
 	add_default(request, "wait", json_string(conf_str(c, SET_wait)));
-	add_default(request, "priority",
-	    json_string(conf_str(c, SET_priority)));
-	add_default(request, "timeout_ms",
-	    json_integer(conf_int(c, SET_timeout)));
+	add_default(
+	    request, "priority", json_string(conf_str(c, SET_priority)));
+	add_default(
+	    request, "timeout_ms", json_integer(conf_int(c, SET_timeout)));
 	if (conf_bool(c, SET_queue_unknown))
 		add_default(request, "queue_unknown", json_true());
 	return request;

@@ -11,14 +11,14 @@
 #include "lib/str.h"
 
 const struct setting ask_settings[SETTINGS] = {
-#define SETTING(name, kind, flag, env, def, min, max, arg, help) \
+#define SETTING(name, kind, flag, env, def, min, max, arg, help)               \
 	{ #name, CONF_##kind, flag, env, def, min, max, arg, help },
 #include "ewsctl/settings.def"
 #undef SETTING
 };
 
 const struct verb verbs[] = {
-#define VERB(name, fn, args, fewest, most, complete, help, example) \
+#define VERB(name, fn, args, fewest, most, complete, help, example)            \
 	{ #name, fn, args, fewest, most, #complete, help, example },
 #include "ewsctl/verbs.def"
 #undef VERB
@@ -113,16 +113,17 @@ main(int argc, char **argv)
 	int status;
 
 	prog_init("ewsctl");
-	conf = conf_load_until(ask_settings, SETTINGS, &argc, argv, flags_end,
-	    &err);
+	conf = conf_load_until(
+	    ask_settings, SETTINGS, &argc, argv, flags_end, &err);
 	if (conf == NULL)
 		return prog_fail(&err);
 	if (conf_bool(conf, SET_version)) {
 		printf("ewsctl %s\n", prog_version());
 		status = EXIT_OK;
 	} else if (conf_bool(conf, SET_help)) {
-		struct ask ask = { .conf = conf, .argc = argc - 1,
-			.argv = argv + 1 };
+		struct ask ask = {
+			.conf = conf, .argc = argc - 1, .argv = argv + 1
+		};
 
 		status = cmd_help(&ask, &err);
 	} else if (argc < 2) {

@@ -10,17 +10,17 @@
 #include <jansson.h>
 
 struct output {
-	void (*receipt)(const json_t *);	/* of send */
-	void (*ended)(const json_t *);		/* of run */
-	void (*record)(const json_t *);		/* a step or a piece of output */
+	void (*receipt)(const json_t *); /* of send */
+	void (*ended)(const json_t *); /* of run */
+	void (*record)(const json_t *); /* a step or a piece of output */
 	void (*agents)(const json_t *);
 	void (*agent)(const json_t *);
 	void (*commands)(const json_t *);
 	void (*command)(const json_t *);
 	void (*cancel)(const json_t *);
 	void (*config)(const json_t *);
-	void (*object)(const json_t *);		/* stats, status, ping */
-	void (*failed)(const json_t *);		/* one line of many failed */
+	void (*object)(const json_t *); /* stats, status, ping */
+	void (*failed)(const json_t *); /* one line of many failed */
 };
 
 extern const struct output output_text, output_json;

@@ -16,7 +16,15 @@ line(const json_t *object)
 }
 
 const struct output output_json = {
-	.receipt = line, .ended = line, .record = line, .agents = line,
-	.agent = line, .commands = line, .command = line, .cancel = line,
-	.config = line, .object = line, .failed = line,
+	.receipt = line,
+	.ended = line,
+	.record = line,
+	.agents = line,
+	.agent = line,
+	.commands = line,
+	.command = line,
+	.cancel = line,
+	.config = line,
+	.object = line,
+	.failed = line,
 };

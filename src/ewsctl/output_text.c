@@ -71,7 +71,8 @@ agents(const json_t *result)
 	size_t i;
 	json_t *a;
 
-	json_array_foreach(js_get(result, "agents"), i, a) {
+	json_array_foreach(js_get(result, "agents"), i, a)
+	{
 		const char *status = cell(a, "status");
 		bool green = coloured() && !str_eq(status, "offline");
 
@@ -102,7 +103,8 @@ object(const json_t *result)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)result, key, v) {
+	json_object_foreach((json_t *)result, key, v)
+	{
 		if (!str_eq(key, "history"))
 			value(key, v);
 	}
@@ -129,7 +131,8 @@ commands(const json_t *result)
 	size_t i;
 	json_t *c;
 
-	json_array_foreach(js_get(result, "commands"), i, c) {
+	json_array_foreach(js_get(result, "commands"), i, c)
+	{
 		char exit[32];
 
 		exit_cell(exit, sizeof exit, c);
@@ -151,7 +154,8 @@ command(const json_t *c)
 
 	object(c);
 	puts("history");
-	json_array_foreach(js_get(c, "history"), i, h) {
+	json_array_foreach(js_get(c, "history"), i, h)
+	{
 		bool note = js_str(h, "state") == NULL;
 		const char *text = js_str(h, "text");
 
@@ -176,14 +180,22 @@ static void
 config(const json_t *result)
 {
 	printf("%s %s\n", cell(result, "agent"),
-	    js_bool(result, "delivered", false) ? "delivered" :
-	    "stored: handed over when it connects");
+	    js_bool(result, "delivered", false)
+		? "delivered"
+		: "stored: handed over when it connects");
 	fflush(stdout);
 }
 
 const struct output output_text = {
-	.receipt = receipt, .ended = nothing, .record = record,
-	.agents = agents, .agent = object, .commands = commands,
-	.command = command, .cancel = cancel, .config = config,
-	.object = object, .failed = nothing,
+	.receipt = receipt,
+	.ended = nothing,
+	.record = record,
+	.agents = agents,
+	.agent = object,
+	.commands = commands,
+	.command = command,
+	.cancel = cancel,
+	.config = config,
+	.object = object,
+	.failed = nothing,
 };

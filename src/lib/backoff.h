@@ -11,11 +11,11 @@
 
 struct backoff {
 	int64_t first_ms, max_ms;
-	unsigned attempts;	/* failed attempts in a row */
+	unsigned attempts; /* failed attempts in a row */
 };
 
 void backoff_init(struct backoff *, int64_t first_ms, int64_t max_ms);
-int64_t backoff_next(struct backoff *);	/* counts one attempt; ms */
+int64_t backoff_next(struct backoff *); /* counts one attempt; ms */
 void backoff_reset(struct backoff *);
 
 #endif

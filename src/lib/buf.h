@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 struct buf {
-	char *bytes;	/* NULL while empty */
+	char *bytes; /* NULL while empty */
 	size_t len, cap, max;
 	bool failed;
 };
@@ -25,8 +25,8 @@ void buf_printf(struct buf *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes; the bytes must be UTF-8. */
 void buf_json(struct buf *, const char *bytes, size_t len);
-void buf_drop(struct buf *, size_t front);	/* removes from the front */
-void buf_reset(struct buf *);	/* empty, memory kept, failure forgotten */
-char *buf_take(struct buf *, size_t *len);	/* gives; NULL if failed */
+void buf_drop(struct buf *, size_t front); /* removes from the front */
+void buf_reset(struct buf *); /* empty, memory kept, failure forgotten */
+char *buf_take(struct buf *, size_t *len); /* gives; NULL if failed */
 
 #endif

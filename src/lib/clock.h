@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 struct clock {
-	int64_t (*wall_ms)(struct clock *);	/* Unix milliseconds */
-	int64_t (*mono_ms)(struct clock *);	/* of an arbitrary origin */
-	int64_t fake_wall, fake_mono;	/* used by clock_fake only */
+	int64_t (*wall_ms)(struct clock *); /* Unix milliseconds */
+	int64_t (*mono_ms)(struct clock *); /* of an arbitrary origin */
+	int64_t fake_wall, fake_mono; /* used by clock_fake only */
 };
 
 extern struct clock clock_system;

@@ -38,8 +38,14 @@
 #include "lib/err.h"
 
 enum conf_kind {
-	CONF_STRING, CONF_PATH, CONF_BOOL, CONF_INT, CONF_SIZE, CONF_SPAN,
-	CONF_WORD, CONF_LIST
+	CONF_STRING,
+	CONF_PATH,
+	CONF_BOOL,
+	CONF_INT,
+	CONF_SIZE,
+	CONF_SPAN,
+	CONF_WORD,
+	CONF_LIST
 };
 
 struct setting {
@@ -62,8 +68,8 @@ struct conf;
  * settings "help" and "version", if the table has them) only set their
  * value: then neither environment nor file are judged.
  * NULL with err (EXIT_USAGE_ for a flag, else EXIT_CONFIG). */
-struct conf *conf_load(const struct setting *, size_t n, int *argc,
-    char **argv, struct err *);
+struct conf *conf_load(
+    const struct setting *, size_t n, int *argc, char **argv, struct err *);
 /* The same, but 'until' (argc and argv of the positional arguments so far)
  * may say that all the rest is positional, flags or not; NULL: never. */
 typedef bool conf_until_fn(int argc, char *const *argv);
@@ -72,10 +78,10 @@ struct conf *conf_load_until(const struct setting *, size_t n, int *argc,
 void conf_free(struct conf *);
 
 /* By index in the table. Lent for the life of conf. */
-const char *conf_str(const struct conf *, size_t);	/* NULL if unset */
-int64_t conf_int(const struct conf *, size_t);	/* INT, SIZE, SPAN (ms) */
+const char *conf_str(const struct conf *, size_t); /* NULL if unset */
+int64_t conf_int(const struct conf *, size_t); /* INT, SIZE, SPAN (ms) */
 bool conf_bool(const struct conf *, size_t);
-size_t conf_count(const struct conf *, size_t);	/* of a LIST */
+size_t conf_count(const struct conf *, size_t); /* of a LIST */
 const char *conf_item(const struct conf *, size_t, size_t nth);
 bool conf_is_default(const struct conf *, size_t);
 

@@ -14,9 +14,9 @@
 #include "lib/err.h"
 
 enum {
-	CTL_LINE_MAX = 1 << 20,		/* of a request, DESIGN 11.4 */
-	CTL_ANSWER_MAX = 8 << 20,	/* of an answer: a list may be long */
-	CTL_QUEUE_MAX = 16 << 20,	/* bytes that wait, each way */
+	CTL_LINE_MAX = 1 << 20, /* of a request, DESIGN 11.4 */
+	CTL_ANSWER_MAX = 8 << 20, /* of an answer: a list may be long */
+	CTL_QUEUE_MAX = 16 << 20, /* bytes that wait, each way */
 	CTL_STALL_MS = 30000
 };
 
@@ -56,7 +56,7 @@ const char *ctl_line(const struct ctl *, size_t *len);
 bool ctl_failed(const json_t *answer, struct err *);
 
 /* One request, one answer: gives the "result", or NULL with err. */
-json_t *ctl_call(struct ctl *, json_t *request, int64_t deadline_ms,
-    struct err *);
+json_t *
+ctl_call(struct ctl *, json_t *request, int64_t deadline_ms, struct err *);
 
 #endif

@@ -13,11 +13,11 @@
 struct ctl_io {
 	int fd;
 	struct buf out, in;
-	size_t sent;	/* of 'out': gone already */
-	size_t read;	/* of 'in': lines that were given out */
-	size_t lines;	/* of 'in': whole ones behind 'read' */
-	bool hung_up;	/* nothing more comes */
-	bool deaf;	/* takes nothing more; answers may still come */
+	size_t sent; /* of 'out': gone already */
+	size_t read; /* of 'in': lines that were given out */
+	size_t lines; /* of 'in': whole ones behind 'read' */
+	bool hung_up; /* nothing more comes */
+	bool deaf; /* takes nothing more; answers may still come */
 };
 
 void ctl_io_init(struct ctl_io *, int fd);

@@ -13,17 +13,20 @@
 enum { ERR_TEXT_MAX = 512 };
 
 struct err {
-	int status;		/* of exit.h; 0: nothing went wrong */
-	const char *code;	/* a static word: "agent_unknown"; never NULL
+	int status; /* of exit.h; 0: nothing went wrong */
+	const char *code; /* a static word: "agent_unknown"; never NULL
 				 * once set. codes.def lists them all */
-	char text[ERR_TEXT_MAX];	/* one sentence, no newline */
+	char text[ERR_TEXT_MAX]; /* one sentence, no newline */
 };
 
-#define ERR_INIT { 0, "ok", "" }
+#define ERR_INIT                                                               \
+	{                                                                      \
+		0, "ok", ""                                                    \
+	}
 
 /* 'code' is a static string from codes.def. 'err' may be NULL. */
-void err_set(struct err *err, int status, const char *code,
-    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void err_set(struct err *err, int status, const char *code, const char *fmt,
+    ...) __attribute__((format(printf, 4, 5)));
 /* Puts "fmt: " in front of the sentence. */
 void err_prefix(struct err *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -15,7 +15,7 @@
 /* SipHash-1-3 (Aumasson, Bernstein) under the key of this process. */
 uint64_t hash_bytes(const void *bytes, size_t len);
 
-#define HASH_FUNCTION(keyptr, keylen, hashv)                                  \
+#define HASH_FUNCTION(keyptr, keylen, hashv)                                   \
 	((hashv) = (unsigned)hash_bytes((keyptr), (keylen)))
 #define uthash_fatal(msg) abort()
 

@@ -22,6 +22,6 @@ void line_free(struct line *);
 /* False if a line passed 'max' or the callback stopped: the stream is
  * over, and the caller closes it. */
 bool line_feed(struct line *, const char *bytes, size_t len);
-size_t line_pending(const struct line *);	/* bytes of an unended line */
+size_t line_pending(const struct line *); /* bytes of an unended line */
 
 #endif

@@ -18,7 +18,7 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum { LOG_ARG_MAX = 256 };
 
-void log_init(const char *program, struct clock *, int fd);	/* 2 */
+void log_init(const char *program, struct clock *, int fd); /* 2 */
 void log_set_level(enum log_level);
 void log_set_json(bool);
 bool log_level_from(const char *word, enum log_level *);

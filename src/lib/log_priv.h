@@ -12,6 +12,6 @@
 void log_line(enum log_level, const char *fmt, va_list)
     __attribute__((format(printf, 2, 0)));
 bool log_wanted(enum log_level);
-int64_t log_now(void);	/* monotonic ms */
+int64_t log_now(void); /* monotonic ms */
 
 #endif

@@ -13,12 +13,12 @@
 /* Zeroed; never NULL. */
 void *mem_alloc(size_t size);
 void *mem_realloc(void *old, size_t size);
-char *mem_dup(const char *text);	/* NULL stays NULL */
-char *mem_dupn(const char *bytes, size_t len);	/* adds a NUL */
+char *mem_dup(const char *text); /* NULL stays NULL */
+char *mem_dupn(const char *bytes, size_t len); /* adds a NUL */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Zeroed; NULL when memory is out. */
 void *mem_try(size_t size);
-void *mem_retry(void *old, size_t size);	/* the old stays on failure */
+void *mem_retry(void *old, size_t size); /* the old stays on failure */
 
 #endif

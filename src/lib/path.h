@@ -15,14 +15,14 @@ enum { PATH_SIZE = 1024 };
  * $XDG_RUNTIME_DIR/ews, /run/user/UID/ews, /run/ews, the state directory.
  * 'create' makes $XDG_RUNTIME_DIR/ews or /run/user/UID/ews (0700) when its
  * parent exists and is ours. */
-bool path_runtime(char out[PATH_SIZE], const char *state_dir, bool create,
-    struct err *);
+bool path_runtime(
+    char out[PATH_SIZE], const char *state_dir, bool create, struct err *);
 /* /var/lib/PROGRAM for root, else $XDG_STATE_HOME/ews or ~/.local/state/ews
  * (the passwd entry where HOME is not set: cron). */
 bool path_state(char out[PATH_SIZE], const char *program, struct err *);
 /* dir + "/" + name; false with err if it is too long. */
-bool path_join(char out[PATH_SIZE], const char *dir, const char *name,
-    struct err *);
+bool
+path_join(char out[PATH_SIZE], const char *dir, const char *name, struct err *);
 
 /* Makes 'dir' (and its parents) 0700 if absent. Refuses a directory that is
  * not ours, or writable by others (ABUSE 72). */
@@ -37,11 +37,11 @@ char *path_read_secret(const char *path, struct err *);
 /* The same for what is no secret but is believed (a configuration file):
  * ours or root's, not writable by group or others, nothing cut. *absent
  * (may be NULL) tells "there is none" from the other errors. */
-char *path_read_trusted(const char *path, size_t max, size_t *len,
-    bool *absent, struct err *);
+char *path_read_trusted(
+    const char *path, size_t max, size_t *len, bool *absent, struct err *);
 
 /* Writes, syncs, renames: the file is whole or the old one. */
-bool path_write(const char *path, const char *bytes, size_t len, int mode,
-    struct err *);
+bool path_write(
+    const char *path, const char *bytes, size_t len, int mode, struct err *);
 
 #endif

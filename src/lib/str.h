@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-bool str_eq(const char *a, const char *b);	/* NULL equals NULL only */
-bool str_ieq(const char *a, const char *b);	/* ASCII case folded */
+bool str_eq(const char *a, const char *b); /* NULL equals NULL only */
+bool str_ieq(const char *a, const char *b); /* ASCII case folded */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 

@@ -24,7 +24,7 @@ int unix_connect(const char *path, struct err *);
 struct unix_peer {
 	uid_t uid;
 	gid_t gid;
-	pid_t pid;	/* -1 where the system does not tell */
+	pid_t pid; /* -1 where the system does not tell */
 };
 bool unix_peer(int fd, struct unix_peer *);
 /* Is it our own uid, root, or a member of 'group' ((gid_t)-1: none)? */

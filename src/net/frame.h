@@ -13,8 +13,8 @@
 
 struct frame {
 	unsigned refs;
-	uint32_t len;		/* header and payload */
-	uint32_t header;	/* bytes of header: 2, 4 or 10 */
+	uint32_t len; /* header and payload */
+	uint32_t header; /* bytes of header: 2, 4 or 10 */
 	char bytes[];
 };
 
@@ -25,7 +25,7 @@ struct frame *frame_text_z(const char *payload);
  * pong to an empty one); one shared instance, referenced. */
 struct frame *frame_ping(void);
 struct frame *frame_ref(struct frame *);
-void frame_unref(struct frame *);	/* NULL is fine */
+void frame_unref(struct frame *); /* NULL is fine */
 
 const char *frame_payload(const struct frame *, size_t *len);
 

@@ -16,26 +16,26 @@
 enum { GATE_HEADERS_MAX = 100, GATE_HEAD_MAX = 16384, GATE_TARGET_MAX = 8192 };
 
 struct gate_header {
-	char *name, *value;	/* value trimmed */
+	char *name, *value; /* value trimmed */
 };
 
 /* One block of memory; strings are NUL-terminated inside it. */
 struct head {
 	char *method;
-	char *target;		/* as sent */
-	char *path;		/* percent-decoded, without query; no ".." */
-	char *query;		/* raw, without "?"; "" if none */
-	int minor;		/* HTTP/1.x */
+	char *target; /* as sent */
+	char *path; /* percent-decoded, without query; no ".." */
+	char *query; /* raw, without "?"; "" if none */
+	int minor; /* HTTP/1.x */
 	struct gate_header *headers;
 	size_t n_headers;
-	bool upgrade;		/* a WebSocket handshake */
-	int64_t content_length;	/* -1: none given */
+	bool upgrade; /* a WebSocket handshake */
+	int64_t content_length; /* -1: none given */
 };
 
 struct gate_refusal {
-	int status;		/* 0: passed */
-	const char *why;	/* a static sentence for the problem document */
-	const char *header;	/* an extra header line or NULL:
+	int status; /* 0: passed */
+	const char *why; /* a static sentence for the problem document */
+	const char *header; /* an extra header line or NULL:
 				 * "Sec-WebSocket-Version: 13" */
 };
 
@@ -48,8 +48,8 @@ long gate_end(const char *bytes, size_t len, size_t seen);
 struct head *gate_parse(const char *bytes, size_t len, struct gate_refusal *);
 
 /* An empty head to be filled from tokens (TLS): copies its arguments. */
-struct head *gate_head_new(const char *method, const char *target, int minor,
-    struct gate_refusal *);
+struct head *gate_head_new(
+    const char *method, const char *target, int minor, struct gate_refusal *);
 bool gate_head_add(struct head *, const char *name, const char *value);
 
 /* Judges method, version, Host, lengths, and the handshake; sets upgrade

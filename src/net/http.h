@@ -21,18 +21,18 @@ struct ws_peer;
 const struct head *http_head(const struct http_request *);
 const struct ws_peer *http_peer(const struct http_request *);
 const char *http_body(const struct http_request *, size_t *len);
-void *http_who(const struct http_request *);	/* the verdict's 'who' */
+void *http_who(const struct http_request *); /* the verdict's 'who' */
 
 /* "Name: value" for the answer; copied. Before answering. */
-void http_add_header(struct http_request *, const char *name,
-    const char *value);
+void
+http_add_header(struct http_request *, const char *name, const char *value);
 /* Once, now or later; the request is gone after it. The body is copied. */
 void http_answer(struct http_request *, int status, const char *type,
     const char *body, size_t len);
 void http_answer_json(struct http_request *, int status, const json_t *);
 /* RFC 9457 problem document; 'code' of codes.def. */
-void http_problem(struct http_request *, int status, const char *code,
-    const char *detail);
+void http_problem(
+    struct http_request *, int status, const char *code, const char *detail);
 
 /* For whoever answers later: called once if the peer hangs up first; the
  * request is gone after it. */

@@ -16,14 +16,13 @@
 #include "net/loop.h"
 #include "net/outq.h"
 
-struct jsock;		/* the listener */
+struct jsock; /* the listener */
 struct jsock_conn;
 
 struct jsock_events {
 	/* Returns 'conn' for the events below and must call
 	 * jsock_set_outq; NULL refuses. */
-	void *(*open)(void *arg, struct jsock_conn *,
-	    const struct unix_peer *);
+	void *(*open)(void *arg, struct jsock_conn *, const struct unix_peer *);
 	/* One line; may be empty. */
 	void (*line)(void *conn, char *text, size_t len);
 	/* A line passed max_line: said before the connection is closed, so
@@ -36,10 +35,10 @@ struct jsock_events {
 struct jsock_config {
 	struct loop *loop;
 	const char *path;
-	mode_t mode;		/* 0600 or 0660 */
-	gid_t group;		/* that may connect; (gid_t)-1: none */
+	mode_t mode; /* 0600 or 0660 */
+	gid_t group; /* that may connect; (gid_t)-1: none */
 	size_t max_line;
-	unsigned max_conns;	/* one more is told {"ok":false,...too_many} */
+	unsigned max_conns; /* one more is told {"ok":false,...too_many} */
 	const struct jsock_events *events;
 	void *arg;
 };

@@ -17,12 +17,12 @@
 enum outq_lane { OUTQ_CONTROL, OUTQ_DATA };
 
 struct outq_config {
-	uint32_t max_frames;	/* of the data lane */
-	size_t max_bytes;	/* of both lanes; control may use a quarter more */
-	size_t low_bytes;	/* 'drained' is told when below this again */
+	uint32_t max_frames; /* of the data lane */
+	size_t max_bytes; /* of both lanes; control may use a quarter more */
+	size_t low_bytes; /* 'drained' is told when below this again */
 	void (*written)(void *arg, uint64_t tag);
-	void (*lost)(void *arg, uint64_t tag);	/* from outq_fini */
-	void (*drained)(void *arg);	/* may be NULL */
+	void (*lost)(void *arg, uint64_t tag); /* from outq_fini */
+	void (*drained)(void *arg); /* may be NULL */
 };
 
 struct outq_item {
@@ -40,7 +40,7 @@ struct outq {
 	void *arg;
 	struct outq_ring lanes[2];
 	size_t bytes;
-	bool above;	/* has been at or above low_bytes */
+	bool above; /* has been at or above low_bytes */
 };
 
 /* 'config' is lent for the life of the queue. No memory until first used. */

@@ -14,7 +14,7 @@ struct timer;
 struct timer *timer_new(struct loop *, loop_fn *, void *arg);
 /* NULL is fine. Safe inside its own callback. */
 void timer_free(struct timer *);
-void timer_set(struct timer *, int64_t ms);	/* restarts */
+void timer_set(struct timer *, int64_t ms); /* restarts */
 void timer_stop(struct timer *);
 bool timer_active(const struct timer *);
 

@@ -207,8 +207,8 @@ struct ws_host {
 	bool choked; /* a sock waits for room: sweep soon */
 	struct ws *buckets[WS_BUCKETS];
 	struct ws *dirty, *ready;
-	bool more_comes;	/* a read ended inside a small frame */
-	unsigned held;	/* turns that the flush was held back for it */
+	bool more_comes; /* a read ended inside a small frame */
+	unsigned held; /* turns that the flush was held back for it */
 	struct ws_attempt *attempts;
 	unsigned n_guests, n_pending, n_lingering, n_socks, n_servers;
 	unsigned max_lingering; /* over it, an answer may be lost */

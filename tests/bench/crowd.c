@@ -77,7 +77,7 @@ send_rest(struct crowd *f, int i)
 
 	if (n > 0)
 		bytes_eat(&m->out, (size_t)n);
-	if (m->out.len > 0) {	/* an error shows at the next read */
+	if (m->out.len > 0) { /* an error shows at the next read */
 		f->set[i].events |= POLLOUT;
 		return;
 	}
@@ -97,11 +97,10 @@ choose_source(const struct crowd *f, int fd, int i)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK +
-	    (uint32_t)(i % f->sources));
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(i % f->sources));
 #ifdef IP_BIND_ADDRESS_NO_PORT
-	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 },
-	    sizeof(int));
+	setsockopt(
+	    fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 }, sizeof(int));
 #endif
 	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0)
 		err(NO_CONNECTION, "source address %d", i % f->sources);
@@ -119,8 +118,8 @@ call(struct crowd *f, int i)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (f->sources > 1)
 		choose_source(f, fd, i);
-	if (connect(fd, (const struct sockaddr *)&f->hub,
-	    sizeof f->hub) != 0 && errno != EINPROGRESS)
+	if (connect(fd, (const struct sockaddr *)&f->hub, sizeof f->hub) != 0 &&
+	    errno != EINPROGRESS)
 		err(NO_CONNECTION, "connection %d", i);
 	f->members[i].fd = fd;
 	f->members[i].state = CALLING;
@@ -136,8 +135,8 @@ put_path(char *out, size_t size, const char *path, int i)
 	if (d == NULL)
 		snprintf(out, size, "%s", path);
 	else
-		snprintf(out, size, "%.*s%d%s", (int)(d - path), path, i,
-		    d + 2);
+		snprintf(
+		    out, size, "%.*s%d%s", (int)(d - path), path, i, d + 2);
 }
 
 static void
@@ -150,13 +149,14 @@ ask(struct crowd *f, int i)
 	getsockopt(f->members[i].fd, SOL_SOCKET, SO_ERROR, &cause, &len);
 	if (cause != 0)
 		errx(NO_CONNECTION, "connection %d: %s", i, strerror(cause));
-	put_path(path, sizeof path, i < f->size ? f->path :
-	    f->publisher_path, i);
-	n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\n"
+	put_path(
+	    path, sizeof path, i < f->size ? f->path : f->publisher_path, i);
+	n = snprintf(text, sizeof text,
+	    "GET %s HTTP/1.1\r\n"
 	    "Host: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
 	    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-	    "Sec-WebSocket-Key: %s\r\n%s%s%s%s%s%s\r\n", path,
-	    ntohs(f->hub.sin_port), f->key,
+	    "Sec-WebSocket-Key: %s\r\n%s%s%s%s%s%s\r\n",
+	    path, ntohs(f->hub.sin_port), f->key,
 	    f->secret ? "Authorization: Bearer " : "",
 	    f->secret ? f->secret : "", f->secret ? "\r\n" : "",
 	    f->protocol ? "Sec-WebSocket-Protocol: " : "",
@@ -199,8 +199,8 @@ note_stamp(struct crowd *f, const char *p, size_t n)
 
 	if (at == NULL || f->late_n >= f->late_max)
 		return;
-	for (at += strlen(f->stamp); at < p + n && (*at == ' ' ||
-	    isdigit((unsigned char)*at)); at++)
+	for (at += strlen(f->stamp);
+	     at < p + n && (*at == ' ' || isdigit((unsigned char)*at)); at++)
 		if (*at != ' ')
 			ns = ns * 10 + (uint64_t)(*at - '0');
 	now = crowd_now_ns();
@@ -223,10 +223,11 @@ acknowledge(struct crowd *f, int i, const char *p, size_t n)
 	if (end == NULL || end - id > 256)
 		return;
 	for (int k = 0; k < 2; k++)
-		put(f, i, WS_TEXT, text, (size_t)snprintf(text, sizeof text,
-		    "{\"type\":\"command_ack\",\"data\":{\"command_id\":"
-		    "\"%.*s\",\"status\":\"%s\"}}", (int)(end - id), id,
-		    status[k]));
+		put(f, i, WS_TEXT, text,
+		    (size_t)snprintf(text, sizeof text,
+			"{\"type\":\"command_ack\",\"data\":{\"command_id\":"
+			"\"%.*s\",\"status\":\"%s\"}}",
+			(int)(end - id), id, status[k]));
 }
 
 static void
@@ -241,7 +242,7 @@ take_text(struct crowd *f, int i, const char *p, size_t n)
 		if (f->ack)
 			acknowledge(f, i, p, n);
 	} else if (f->protocol != NULL &&
-	    memmem(p, n, hello, sizeof hello - 1) != NULL) {
+		   memmem(p, n, hello, sizeof hello - 1) != NULL) {
 		put(f, i, WS_TEXT, f->hello, strlen(f->hello));
 	}
 }
@@ -264,9 +265,9 @@ take_frame(struct crowd *f, int i, char *p, size_t n, bool *stay)
 	case WS_CLOSE:
 		if (f->lost == 0)
 			warnx("connection %d was closed: %d %.*s", i,
-			    h.len < 2 ? 1005 : (uint8_t)p[0] << 8 |
-			    (uint8_t)p[1], h.len < 2 ? 0 : (int)h.len - 2,
-			    p + 2);
+			    h.len < 2 ? 1005
+				      : (uint8_t)p[0] << 8 | (uint8_t)p[1],
+			    h.len < 2 ? 0 : (int)h.len - 2, p + 2);
 		*stay = false;
 		break;
 	}
@@ -281,8 +282,8 @@ digest(struct crowd *f, int i, char *p, size_t n, bool *stay)
 	size_t used;
 
 	while (n > 0 && *stay) {
-		used = m->state == UP ? take_frame(f, i, p, n, stay) :
-		    take_answer(f, i, p, n);
+		used = m->state == UP ? take_frame(f, i, p, n, stay)
+				      : take_answer(f, i, p, n);
 		if (used == 0)
 			break;
 		p += used;
@@ -346,8 +347,7 @@ serve(struct crowd *f, int from, int to, int ms)
 void
 crowd_connect_turn(struct crowd *f, int ms)
 {
-	while (f->opened < everybody(f) &&
-	    f->opened - f->settled < f->window)
+	while (f->opened < everybody(f) && f->opened - f->settled < f->window)
 		call(f, f->opened++);
 	while (f->oldest < f->opened && f->members[f->oldest].state >= UP)
 		f->oldest++;

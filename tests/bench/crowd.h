@@ -19,45 +19,45 @@ enum { CROWD_STATUS_MAX = 600 };
 struct member {
 	int fd;
 	enum { UNBORN, CALLING, ASKED, UP, GONE } state;
-	struct bytes in;	/* only what is not complete */
-	struct bytes out;	/* only what the kernel did not take */
+	struct bytes in; /* only what is not complete */
+	struct bytes out; /* only what the kernel did not take */
 };
 
 struct crowd {
 	/* set by the user before anything else */
 	struct sockaddr_in hub;
-	int size;		/* how many subscribe */
-	bool publisher;		/* one more, at publisher_path */
-	const char *path;	/* with one %d for the number */
+	int size; /* how many subscribe */
+	bool publisher; /* one more, at publisher_path */
+	const char *path; /* with one %d for the number */
 	const char *publisher_path;
-	const char *secret;	/* for Authorization: Bearer, or NULL */
-	const char *protocol;	/* offered, or NULL */
-	const char *match;	/* a delivery contains this */
-	const char *stamp;	/* before a time in ns, or NULL */
-	const char *hello;	/* answers a hello */
+	const char *secret; /* for Authorization: Bearer, or NULL */
+	const char *protocol; /* offered, or NULL */
+	const char *match; /* a delivery contains this */
+	const char *stamp; /* before a time in ns, or NULL */
+	const char *hello; /* answers a hello */
 	bool ack;
-	bool knock;		/* a refusal is a result, no failure */
-	int window;		/* handshakes at a time */
-	int sources;		/* addresses from 127.0.0.1 on */
+	bool knock; /* a refusal is a result, no failure */
+	int window; /* handshakes at a time */
+	int sources; /* addresses from 127.0.0.1 on */
 
 	/* results */
-	int up;			/* subscribers now */
-	int settled;		/* that were answered, either way */
-	int lost;		/* were up and are gone */
+	int up; /* subscribers now */
+	int settled; /* that were answered, either way */
+	int lost; /* were up and are gone */
 	int status[CROWD_STATUS_MAX];
 	long deliveries;
-	uint32_t *late_us;	/* what the stamps said */
+	uint32_t *late_us; /* what the stamps said */
 	long late_n, late_max;
 
 	/* its own */
 	int opened;
-	int oldest;		/* the first that may be unsettled */
+	int oldest; /* the first that may be unsettled */
 	struct member *members;
 	struct pollfd *set;
 	char key[32];
 };
 
-uint64_t crowd_now_ns(void);	/* as in stamps: nanoseconds since 1970 */
+uint64_t crowd_now_ns(void); /* as in stamps: nanoseconds since 1970 */
 
 void crowd_init(struct crowd *);
 

@@ -36,12 +36,12 @@ enum { READY_MAX = 512, PIECE = 65536, NUMBERS = 1 << 17 };
 
 struct conn {
 	int fd;
-	int place;		/* in 'live', or -1 */
-	int number;		/* at the end of its path, or -1 */
+	int place; /* in 'live', or -1 */
+	int number; /* at the end of its path, or -1 */
 	bool up;
 	bool publisher;
-	struct bytes in;	/* only what is not complete */
-	struct bytes out;	/* only what the kernel did not take */
+	struct bytes in; /* only what is not complete */
+	struct bytes out; /* only what the kernel did not take */
 };
 
 static struct conn **by_fd;
@@ -49,7 +49,7 @@ static struct conn **live;
 static struct conn *by_number[NUMBERS];
 static int nlive, listener;
 static bool coalesce;
-static struct bytes batch;	/* frames for all, built once */
+static struct bytes batch; /* frames for all, built once */
 
 static void
 drop(struct conn *c)
@@ -121,8 +121,8 @@ publish(const char *text, size_t n)
 		return;
 	skip = (size_t)(blank + 1 - text);
 	if (*text == '*') {
-		wsframe_put(&batch, WS_FIN | WS_TEXT, text + skip, n - skip,
-		    NULL);
+		wsframe_put(
+		    &batch, WS_FIN | WS_TEXT, text + skip, n - skip, NULL);
 		if (!coalesce)
 			fan_out();
 		return;
@@ -169,10 +169,11 @@ shake_hands(struct conn *c, char *p, size_t n)
 	c->publisher = strncmp(path + 1, "/pub", 4) == 0;
 	if (!c->publisher)
 		subscribe(c, path + 1);
-	put(c, text, (size_t)snprintf(text, sizeof text,
-	    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-	    "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-	    answer));
+	put(c, text,
+	    (size_t)snprintf(text, sizeof text,
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+		answer));
 	c->up = true;
 	return head;
 }
@@ -232,8 +233,8 @@ hear(struct conn *c)
 		left = c->in.len;
 	}
 	while (stay && left > 0) {
-		used = c->up ? take_frame(c, p, left, &stay) :
-		    shake_hands(c, p, left);
+		used = c->up ? take_frame(c, p, left, &stay)
+			     : shake_hands(c, p, left);
 		if (used == 0)
 			break;
 		p += used;
@@ -319,7 +320,7 @@ main(int argc, char **argv)
 	live = calloc((size_t)most, sizeof(struct conn *));
 	if (by_fd == NULL || live == NULL)
 		errx(1, "out of memory");
-	wskey_answer("", 0, warm);	/* else the first client pays */
+	wskey_answer("", 0, warm); /* else the first client pays */
 	poller_init(most);
 	listener = listener_tcp((int)number(argv[1], 0, 65535), &port);
 	printf("ready %d\n", port);

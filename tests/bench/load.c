@@ -58,8 +58,8 @@ connect_all(struct load *l)
 	l->began = crowd_now_ns();
 	while (f->settled < want) {
 		if (is_late(l))
-			errx(NO_CONNECTION, "%d of %d connected in time",
-			    f->up, f->size);
+			errx(NO_CONNECTION, "%d of %d connected in time", f->up,
+			    f->size);
 		crowd_connect_turn(f, 100);
 	}
 	l->connected = crowd_now_ns();
@@ -111,7 +111,7 @@ publish_some(struct load *l)
 	if (!l->crowd.publisher)
 		return;
 	while (l->sent < l->messages &&
-	    l->sent - l->crowd.deliveries / each < l->inflight)
+	       l->sent - l->crowd.deliveries / each < l->inflight)
 		publish_one(l);
 }
 
@@ -147,8 +147,9 @@ command_held(struct load *l)
 		rest(l, 50);
 	}
 	if (status != 0)
-		warnx("--publish-cmd: status %d", WIFEXITED(status) ?
-		    WEXITSTATUS(status) : 128 + WTERMSIG(status));
+		warnx("--publish-cmd: status %d", WIFEXITED(status)
+						      ? WEXITSTATUS(status)
+						      : 128 + WTERMSIG(status));
 	return status == 0;
 }
 
@@ -179,7 +180,8 @@ print_connects(const struct load *l)
 	int printed = 0;
 
 	printf("{\"label\":\"%s\",\"conns\":%d,\"up\":%d,\"lost\":%d,"
-	    "\"statuses\":{", l->label, f->size, f->up, f->lost);
+	       "\"statuses\":{",
+	    l->label, f->size, f->up, f->lost);
 	for (int i = 0; i < CROWD_STATUS_MAX; i++)
 		if (f->status[i] > 0)
 			printf("%s\"%d\":%d", printed++ > 0 ? "," : "", i,
@@ -204,11 +206,9 @@ print_deliveries(const struct load *l)
 	printf(",\"deliveries\":%ld,\"wall_s\":%.3f", f->deliveries, s);
 	print_number("deliveries_per_s", any, (double)f->deliveries / s);
 	print_number("cpu_us_per_delivery", any && u[2].known && u[3].known,
-	    (double)(u[3].cpu_ns - u[2].cpu_ns) / 1e3 /
-	    (double)f->deliveries);
+	    (double)(u[3].cpu_ns - u[2].cpu_ns) / 1e3 / (double)f->deliveries);
 	print_number("p50_us", f->late_n > 0, f->late_us[f->late_n / 2]);
-	print_number("p99_us", f->late_n > 0,
-	    f->late_us[f->late_n * 99 / 100]);
+	print_number("p99_us", f->late_n > 0, f->late_us[f->late_n * 99 / 100]);
 	puts("}");
 }
 
@@ -219,15 +219,16 @@ run(struct load *l)
 	bool held = true;
 
 	if (l->expect < 0)
-		l->expect = !f->publisher ? 0 :
-		    l->messages * (l->unicast ? 1 : f->size);
+		l->expect = !f->publisher
+				? 0
+				: l->messages * (l->unicast ? 1 : f->size);
 	f->late_max = l->expect < LATE_MAX ? l->expect : LATE_MAX;
 	crowd_init(f);
 	connect_all(l);
 	if (!f->knock) {
 		deliver(l);
 		held = command_held(l) && f->deliveries >= l->expect &&
-		    f->lost == 0;
+		       f->lost == 0;
 	}
 	print_connects(l);
 	print_deliveries(l);

@@ -11,23 +11,23 @@
 #include "crowd.h"
 #include "usage.h"
 
-#define SECOND UINT64_C(1000000000)	/* of our nanoseconds */
+#define SECOND UINT64_C(1000000000) /* of our nanoseconds */
 
 struct load {
 	struct crowd crowd;
 	const char *label;
 	pid_t server;
-	const char *command;	/* publishes */
-	pid_t running;		/* the command, or 0 */
+	const char *command; /* publishes */
+	pid_t running; /* the command, or 0 */
 	bool unicast;
-	long expect;		/* deliveries, or -1 */
+	long expect; /* deliveries, or -1 */
 	long messages, sent;
 	int inflight;
-	int size;		/* of a message */
+	int size; /* of a message */
 	int settle_ms;
 	uint64_t deadline;
 
-	struct usage at[4];	/* start, connected, published, delivered */
+	struct usage at[4]; /* start, connected, published, delivered */
 	uint64_t began, connected, published, delivered;
 };
 

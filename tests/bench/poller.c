@@ -47,7 +47,7 @@ poller_want_out(int fd, bool yes)
 void
 poller_remove(int fd)
 {
-	(void)fd;	/* closing it is enough */
+	(void)fd; /* closing it is enough */
 }
 
 int
@@ -61,8 +61,8 @@ poller_wait(struct ready *r, int max)
 	while (n == -1 && errno == EINTR);
 	for (int i = 0; i < n; i++)
 		r[i] = (struct ready){ e[i].data.fd,
-		    (e[i].events & ~(uint32_t)EPOLLOUT) != 0,
-		    (e[i].events & EPOLLOUT) != 0 };
+			(e[i].events & ~(uint32_t)EPOLLOUT) != 0,
+			(e[i].events & EPOLLOUT) != 0 };
 	return n;
 }
 
@@ -70,7 +70,7 @@ poller_wait(struct ready *r, int max)
 #include <poll.h>
 
 static struct pollfd *set;
-static int *place;	/* of a descriptor in 'set' */
+static int *place; /* of a descriptor in 'set' */
 static int used, next;
 
 void
@@ -119,9 +119,9 @@ poller_wait(struct ready *r, int max)
 			next = 0;
 		p = &set[next];
 		if (p->revents != 0)
-			r[n++] = (struct ready){ p->fd,
-			    (p->revents & ~POLLOUT) != 0,
-			    (p->revents & POLLOUT) != 0 };
+			r[n++] =
+			    (struct ready){ p->fd, (p->revents & ~POLLOUT) != 0,
+				    (p->revents & POLLOUT) != 0 };
 	}
 	return n;
 }

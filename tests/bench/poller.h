@@ -10,7 +10,7 @@
 
 struct ready {
 	int fd;
-	bool in;	/* also at the end and after an error */
+	bool in; /* also at the end and after an error */
 	bool out;
 };
 

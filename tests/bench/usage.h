@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 struct usage {
-	bool known;		/* false off Linux, or if it is gone */
-	uint64_t cpu_ns;	/* of all its threads, also of ended ones */
+	bool known; /* false off Linux, or if it is gone */
+	uint64_t cpu_ns; /* of all its threads, also of ended ones */
 	long rss_kib;
 };
 

@@ -48,16 +48,23 @@ put_outcome(char *out, size_t size, const char *word)
 
 	put_time(at, sizeof at);
 	if (strcmp(word, "success") == 0)
-		snprintf(out, size, "\"success\":true,\"error\":null,"
-		    "\"timestamp\":\"%s\"", at);
+		snprintf(out, size,
+		    "\"success\":true,\"error\":null,"
+		    "\"timestamp\":\"%s\"",
+		    at);
 	else if (strcmp(word, "failure") == 0)
-		snprintf(out, size, "\"success\":false,\"error\":\"wsprobe\","
-		    "\"timestamp\":\"%s\"", at);
+		snprintf(out, size,
+		    "\"success\":false,\"error\":\"wsprobe\","
+		    "\"timestamp\":\"%s\"",
+		    at);
 	else if (strcmp(word, "completed") == 0)
-		snprintf(out, size, "\"status\":\"completed\","
-		    "\"completed_at\":\"%s\"", at);
+		snprintf(out, size,
+		    "\"status\":\"completed\","
+		    "\"completed_at\":\"%s\"",
+		    at);
 	else if (strcmp(word, "failed") == 0)
-		snprintf(out, size, "\"status\":\"failed\","
+		snprintf(out, size,
+		    "\"status\":\"failed\","
 		    "\"error\":\"wsprobe\"");
 	else
 		snprintf(out, size, "\"status\":\"%s\"", word);
@@ -75,8 +82,10 @@ send_one(struct peer *p, const char *word)
 	put_outcome(outcome, sizeof outcome, word);
 	if (!jsonpeek(p->last_command, 2, "command_id", &id, &len))
 		fputs("wsprobe: a command without an id\n", stderr);
-	n = asprintf(&text, "{\"type\":\"command_ack\",\"data\":"
-	    "{\"command_id\":%.*s,%s}}", (int)len, id, outcome);
+	n = asprintf(&text,
+	    "{\"type\":\"command_ack\",\"data\":"
+	    "{\"command_id\":%.*s,%s}}",
+	    (int)len, id, outcome);
 	if (n == -1)
 		return false;
 	done = peer_send(p, WS_FIN | WS_TEXT, text, (size_t)n);

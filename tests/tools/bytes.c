@@ -15,7 +15,7 @@ bytes_room(struct bytes *b, size_t n)
 
 	if (gap + b->len + n <= cap && b->base != NULL)
 		return b->at + b->len;
-	if (b->len + n <= cap / 2) {	/* much was eaten: reuse its place */
+	if (b->len + n <= cap / 2) { /* much was eaten: reuse its place */
 		memmove(b->base, b->at, b->len);
 		b->at = b->base;
 		return b->at + b->len;

@@ -9,9 +9,9 @@
 #include <stddef.h>
 
 struct bytes {
-	char *at;	/* the first byte not yet eaten */
+	char *at; /* the first byte not yet eaten */
 	size_t len;
-	char *base;	/* what was allocated, and how much of it */
+	char *base; /* what was allocated, and how much of it */
 	size_t cap;
 };
 

@@ -23,12 +23,13 @@ is_key(const char *string, const char *end, const char *key)
 	size_t n = strlen(key);
 
 	return (size_t)(end - string) == n + 2 &&
-	    memcmp(string + 1, key, n) == 0 && end[strspn(end, blank)] == ':';
+	       memcmp(string + 1, key, n) == 0 &&
+	       end[strspn(end, blank)] == ':';
 }
 
 bool
-jsonpeek(const char *p, int depth, const char *key, const char **value,
-    size_t *len)
+jsonpeek(
+    const char *p, int depth, const char *key, const char **value, size_t *len)
 {
 	int at = 0;
 
@@ -47,8 +48,8 @@ jsonpeek(const char *p, int depth, const char *key, const char **value,
 		p = strchr(p, ':') + 1;
 		p += strspn(p, blank);
 		*value = p;
-		*len = *p == '"' ? (size_t)(skip_string(p) - p) :
-		    strcspn(p, ",]} \t\r\n");
+		*len = *p == '"' ? (size_t)(skip_string(p) - p)
+				 : strcspn(p, ",]} \t\r\n");
 		return true;
 	}
 	return false;
@@ -61,5 +62,5 @@ jsonpeek_is(const char *json, int depth, const char *key, const char *value)
 	size_t n;
 
 	return jsonpeek(json, depth, key, &v, &n) && n == strlen(value) &&
-	    memcmp(v, value, n) == 0;
+	       memcmp(v, value, n) == 0;
 }

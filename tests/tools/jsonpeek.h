@@ -11,10 +11,10 @@
 
 /* The value of the first 'key' that is 'depth' braces deep, as it is written
  * (strings with their quotes): false if there is none. */
-bool jsonpeek(const char *json, int depth, const char *key,
-    const char **value, size_t *len);
+bool jsonpeek(const char *json, int depth, const char *key, const char **value,
+    size_t *len);
 
-bool jsonpeek_is(const char *json, int depth, const char *key,
-    const char *value);
+bool
+jsonpeek_is(const char *json, int depth, const char *key, const char *value);
 
 #endif

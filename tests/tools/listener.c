@@ -17,8 +17,8 @@ int
 listener_tcp(int port, int *got)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)port),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof a;
 	int on = 1;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);

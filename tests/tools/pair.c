@@ -14,13 +14,12 @@
 
 enum { PIECE = 65536, HEAD_MAX = 65536 };
 
-static const char refusal[] =
-"HTTP/1.1 503 Service Unavailable\r\n"
-"Content-Type: text/plain\r\n"
-"Content-Length: 25\r\n"
-"Connection: close\r\n"
-"\r\n"
-"no upgrades at this time\n";
+static const char refusal[] = "HTTP/1.1 503 Service Unavailable\r\n"
+			      "Content-Type: text/plain\r\n"
+			      "Content-Length: 25\r\n"
+			      "Connection: close\r\n"
+			      "\r\n"
+			      "no upgrades at this time\n";
 
 static void
 set_up(int fd)
@@ -94,12 +93,12 @@ void
 pair_poll(const struct pair *p, struct pollfd two[2])
 {
 	two[0] = (struct pollfd){ .fd = p->client.fd,
-	    .events = wanted(&p->client, &p->hub) };
+		.events = wanted(&p->client, &p->hub) };
 	two[1] = (struct pollfd){ .fd = p->hub.fd,
-	    .events = wanted(&p->hub, &p->client) };
+		.events = wanted(&p->hub, &p->client) };
 	if (!p->judged && !p->client.ended)
 		two[0].events |= POLLIN;
-	for (int i = 0; i < 2; i++)	/* else a hang-up would spin */
+	for (int i = 0; i < 2; i++) /* else a hang-up would spin */
 		if (two[i].events == 0)
 			two[i].fd = -1;
 }
@@ -113,7 +112,7 @@ looks_like_request(const char *p, size_t n)
 	while (i < n && isupper((unsigned char)p[i]))
 		i++;
 	return i > 0 && i + 1 < n && p[i] == ' ' &&
-	    strchr("/*h", p[i + 1]) != NULL;
+	       strchr("/*h", p[i + 1]) != NULL;
 }
 
 static bool
@@ -126,7 +125,7 @@ asks_for_upgrade(char *head, size_t n)
 	head[n - 1] = '\0';
 	line = strcasestr(head, "\nupgrade:");
 	yes = line != NULL && strncasecmp(line + 9 + strspn(line + 9, " \t"),
-	    "websocket", 9) == 0;
+				  "websocket", 9) == 0;
 	head[n - 1] = was;
 	return yes;
 }
@@ -140,8 +139,9 @@ call_hub(struct pair *p, const struct sockaddr_in *where)
 		return;
 	}
 	set_up(p->hub.fd);
-	if (connect(p->hub.fd, (const struct sockaddr *)where,
-	    sizeof *where) != 0 && errno != EINPROGRESS)
+	if (connect(p->hub.fd, (const struct sockaddr *)where, sizeof *where) !=
+		0 &&
+	    errno != EINPROGRESS)
 		pair_cut(p);
 }
 
@@ -197,8 +197,7 @@ transmit(struct side *s)
 	ssize_t n = send(s->fd, s->out.at, s->out.len, 0);
 
 	if (n == -1)
-		return errno == EAGAIN || errno == EINTR ||
-		    errno == ENOTCONN;
+		return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
 	bytes_eat(&s->out, (size_t)n);
 	return true;
 }
@@ -215,9 +214,10 @@ hear_client(struct pair *p, struct pair_rules *rules)
 	if (!p->judged) {
 		if (p->hub.out.len > 0 || p->client.ended)
 			judge(p, rules);
-	} else if (p->plain && p->answered && looks_like_request(
-	    p->hub.out.at + had, p->hub.out.len - had)) {
-		rules->counts.requests++;	/* on a kept connection */
+	} else if (p->plain && p->answered &&
+		   looks_like_request(
+		       p->hub.out.at + had, p->hub.out.len - had)) {
+		rules->counts.requests++; /* on a kept connection */
 		p->answered = false;
 	}
 }
@@ -241,8 +241,7 @@ pass_end(const struct side *from, struct side *to)
 }
 
 void
-pair_turn(struct pair *p, const struct pollfd two[2],
-    struct pair_rules *rules)
+pair_turn(struct pair *p, const struct pollfd two[2], struct pair_rules *rules)
 {
 	const short in = POLLIN | POLLHUP | POLLERR;
 

@@ -50,8 +50,8 @@ take_close(struct peer *p, const char *body, size_t n)
 	if (n > 2 && !utf8_ok(body + 2, n - 2))
 		errx(BREACH, "the peer sent a close reason not in UTF-8");
 	p->closed = true;
-	p->code = n == 0 ? 1005 :
-	    (unsigned char)body[0] << 8 | (unsigned char)body[1];
+	p->code = n == 0 ? 1005
+			 : (unsigned char)body[0] << 8 | (unsigned char)body[1];
 	if (n > 2)
 		memcpy(p->reason, body + 2, n - 2);
 	p->reason[n > 2 ? n - 2 : 0] = '\0';
@@ -131,9 +131,9 @@ take_frame(struct peer *p, const struct wsframe *f, enum peer_event *ev)
 	bytes_put(&body, in->at + f->head, (size_t)f->len);
 	bytes_eat(in, f->head + (size_t)f->len);
 	*ev = PEER_TEXT;
-	tell = (f->first & 0x8) != 0 ?
-	    take_control(p, f->first & 0xfu, body.at, body.len, ev) :
-	    take_data(p, f, body.at);
+	tell = (f->first & 0x8) != 0
+		   ? take_control(p, f->first & 0xfu, body.at, body.len, ev)
+		   : take_data(p, f, body.at);
 	bytes_fini(&body);
 	return tell;
 }

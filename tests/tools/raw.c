@@ -58,8 +58,8 @@ verdict(const struct wire *w, int64_t began)
 	static const char *const word[] = { "timeout", "closed", "reset" };
 	static const int status[] = { TIMEOUT, CLOSED, RESET };
 
-	fprintf(stderr, "%s %lld\n", word[w->end],
-	    (long long)(wire_now() - began));
+	fprintf(
+	    stderr, "%s %lld\n", word[w->end], (long long)(wire_now() - began));
 	return status[w->end];
 }
 

@@ -10,9 +10,9 @@
 
 struct raw {
 	struct wire_to to;
-	bool hex;		/* stdin is hex digits */
+	bool hex; /* stdin is hex digits */
 	bool half_close;
-	long slow_ms;		/* between two octets */
+	long slow_ms; /* between two octets */
 	long limit_ms;
 };
 

@@ -49,8 +49,8 @@ next_text(struct peer *p, int64_t deadline, const char *what)
 		case PEER_PONG:
 			break;
 		case PEER_CLOSED:
-			errx(FAILED, "%s: closed first (%d %s)", what,
-			    p->code, p->reason);
+			errx(FAILED, "%s: closed first (%d %s)", what, p->code,
+			    p->reason);
 		case PEER_LATE:
 			return false;
 		}
@@ -186,4 +186,3 @@ do_ack_all(struct peer *p, char **arg, int n)
 		left -= left > 0;
 	}
 }
-

@@ -138,7 +138,7 @@ do_flood_ping(struct peer *p, char **arg, int n)
 void
 do_announce(struct peer *p, char **arg, int n)
 {
-	static const uint8_t zero[4];	/* so that 'pad' needs no mask */
+	static const uint8_t zero[4]; /* so that 'pad' needs no mask */
 	char head[WSFRAME_HEAD_MAX];
 	size_t len = wsframe_head(head, WS_FIN | WS_TEXT,
 	    strtoull(arg[0], NULL, 0), p->bare ? NULL : zero);
@@ -199,4 +199,3 @@ do_abort(struct peer *p, char **arg, int n)
 	p->closed = true;
 	p->code = 1006;
 }
-

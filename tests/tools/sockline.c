@@ -35,26 +35,24 @@ struct talk {
 	int fd;
 	bool raw;
 	bool half_close;
-	bool eof;		/* of stdin */
-	bool shut;		/* our direction is over */
-	long lines;		/* wanted, or AS_SENT */
+	bool eof; /* of stdin */
+	bool shut; /* our direction is over */
+	long lines; /* wanted, or AS_SENT */
 	long sent, got;
-	char last;		/* octet read from stdin */
+	char last; /* octet read from stdin */
 	struct bytes out;
 };
 
 static const char usage[] =
-"usage: sockline [--lines N] [--timeout SECONDS] [--raw] [--half-close] "
-"SOCKET\n";
+    "usage: sockline [--lines N] [--timeout SECONDS] [--raw] [--half-close] "
+    "SOCKET\n";
 
-static const struct option longs[] = {
-	{ "lines", required_argument, NULL, 'n' },
+static const struct option longs[] = { { "lines", required_argument, NULL,
+					   'n' },
 	{ "timeout", required_argument, NULL, 't' },
 	{ "raw", no_argument, NULL, 'r' },
 	{ "half-close", no_argument, NULL, 'c' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 }
-};
+	{ "help", no_argument, NULL, 'h' }, { 0 } };
 
 static int
 dial(const char *path)
@@ -108,7 +106,7 @@ write_socket(struct talk *t)
 	if (n > 0) {
 		bytes_eat(&t->out, (size_t)n);
 	} else if (errno != EAGAIN && errno != EINTR) {
-		bytes_eat(&t->out, t->out.len);	/* it listens no more */
+		bytes_eat(&t->out, t->out.len); /* it listens no more */
 		t->shut = t->eof = true;
 	}
 }
@@ -162,8 +160,9 @@ talk(struct talk *t, long limit_ms)
 		long left = deadline - milliseconds();
 		struct pollfd p[2] = {
 			{ .fd = t->fd, .events = POLLIN },
-			{ .fd = t->eof || t->out.len > PIECE ? -1 :
-			    STDIN_FILENO, .events = POLLIN },
+			{ .fd = t->eof || t->out.len > PIECE ? -1
+							     : STDIN_FILENO,
+			    .events = POLLIN },
 		};
 
 		if (t->out.len > 0)
@@ -178,8 +177,7 @@ talk(struct talk *t, long limit_ms)
 			write_socket(t);
 		if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
 		    !read_socket(t))
-			return t->lines == 0 || answered(t) ?
-			    ANSWERED : CLOSED;
+			return t->lines == 0 || answered(t) ? ANSWERED : CLOSED;
 		if (t->half_close && t->eof && t->out.len == 0 && !t->shut) {
 			shutdown(t->fd, SHUT_WR);
 			t->shut = true;
@@ -198,12 +196,23 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case 'n': t.lines = number(optarg, 0, 1000000000); break;
-		case 't': limit_ms = 1000 * number(optarg, 1, 1000000); break;
-		case 'r': t.raw = true; break;
-		case 'c': t.half_close = true; break;
-		case 'h': fputs(usage, stdout); return ANSWERED;
-		default: return USAGE;
+		case 'n':
+			t.lines = number(optarg, 0, 1000000000);
+			break;
+		case 't':
+			limit_ms = 1000 * number(optarg, 1, 1000000);
+			break;
+		case 'r':
+			t.raw = true;
+			break;
+		case 'c':
+			t.half_close = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return ANSWERED;
+		default:
+			return USAGE;
 		}
 	}
 	if (optind + 1 != argc) {

@@ -19,7 +19,7 @@ step_fn do_recv_eof, do_no_message, do_hold, do_ack_all;
 struct step {
 	const char *name;
 	const char *args;
-	int need, may;		/* arguments that it needs, and may have */
+	int need, may; /* arguments that it needs, and may have */
 	step_fn *run;
 	const char *help;
 };

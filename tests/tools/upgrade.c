@@ -33,9 +33,8 @@ has_value(const char *header)
 	return colon == NULL || colon[1 + strspn(colon + 1, " ")] != '\0';
 }
 
-static void __attribute__((format(printf, 4, 5)))
-put_header(struct bytes *b, const struct upgrade *u, const char *name,
-    const char *fmt, ...)
+static void __attribute__((format(printf, 4, 5))) put_header(struct bytes *b,
+    const struct upgrade *u, const char *name, const char *fmt, ...)
 {
 	char value[4096];
 	va_list ap;
@@ -58,8 +57,9 @@ put_request(struct bytes *b, const struct upgrade *u)
 	bytes_put(b, " ", 1);
 	bytes_put(b, u->path, strlen(u->path));
 	bytes_put(b, " HTTP/1.1\r\n", 11);
-	put_header(b, u, "Host", strchr(u->host, ':') != NULL ?
-	    "[%s]:%s" : "%s:%s", u->host, u->port);
+	put_header(b, u, "Host",
+	    strchr(u->host, ':') != NULL ? "[%s]:%s" : "%s:%s", u->host,
+	    u->port);
 	put_header(b, u, "Upgrade", "websocket");
 	put_header(b, u, "Connection", "Upgrade");
 	put_header(b, u, "Sec-WebSocket-Key", "%s", key);
@@ -95,11 +95,11 @@ upgrade_ask(struct upgrade *u, struct wire *w, int64_t deadline)
 
 	wskey_make(key);
 	put_request(&b, u);
-	wire_write(w, b.at, b.len, deadline);	/* it may refuse half-way */
+	wire_write(w, b.at, b.len, deadline); /* it may refuse half-way */
 	bytes_fini(&b);
 	u->whole = read_head(u, w, deadline);
-	return u->whole && sscanf(u->head, "HTTP/1.%*1[01] %3d",
-	    &u->status) == 1;
+	return u->whole &&
+	       sscanf(u->head, "HTTP/1.%*1[01] %3d", &u->status) == 1;
 }
 
 const char *
@@ -126,8 +126,7 @@ header_is(const struct upgrade *u, const char *name, const char *value)
 	size_t n;
 	const char *v = upgrade_header(u, name, &n);
 
-	return v != NULL && n == strlen(value) &&
-	    strncasecmp(v, value, n) == 0;
+	return v != NULL && n == strlen(value) && strncasecmp(v, value, n) == 0;
 }
 
 /* Is 'one' an item of the comma-separated 'offered'? */
@@ -179,8 +178,7 @@ upgrade_flaw(const struct upgrade *u)
 }
 
 static void
-print_body(const struct upgrade *u, struct wire *w, FILE *out,
-    int64_t deadline)
+print_body(const struct upgrade *u, struct wire *w, FILE *out, int64_t deadline)
 {
 	size_t n, want = (size_t)-1;
 	const char *v = upgrade_header(u, "Content-Length", &n);
@@ -199,8 +197,8 @@ print_body(const struct upgrade *u, struct wire *w, FILE *out,
 }
 
 void
-upgrade_print(const struct upgrade *u, struct wire *w, FILE *out,
-    int64_t deadline)
+upgrade_print(
+    const struct upgrade *u, struct wire *w, FILE *out, int64_t deadline)
 {
 	fprintf(out, "HTTP %d\n", u->status);
 	for (const char *p = strchr(u->head, '\n') + 1; *p != '\0'; p++)

@@ -17,12 +17,12 @@ struct upgrade {
 	const char *host;
 	const char *port;
 	const char *path;
-	const char *protocol;	/* offered, or NULL */
-	char **headers;		/* "Name: value", ended by NULL */
+	const char *protocol; /* offered, or NULL */
+	char **headers; /* "Name: value", ended by NULL */
 
-	int status;		/* of the answer */
-	char *head;		/* its lines, each ended by CR LF */
-	bool whole;		/* false: the head never became complete */
+	int status; /* of the answer */
+	char *head; /* its lines, each ended by CR LF */
+	bool whole; /* false: the head never became complete */
 };
 
 /* False when no answer came in time; 'whole' and 'status' say more. */
@@ -32,12 +32,12 @@ bool upgrade_ask(struct upgrade *, struct wire *, int64_t deadline);
 const char *upgrade_flaw(const struct upgrade *);
 
 /* Gives the value of a header of the answer, lent, or NULL. */
-const char *upgrade_header(const struct upgrade *, const char *name,
-    size_t *len);
+const char *
+upgrade_header(const struct upgrade *, const char *name, size_t *len);
 
 /* Writes status line, headers and body of a refusal, as text. */
-void upgrade_print(const struct upgrade *, struct wire *, FILE *,
-    int64_t deadline);
+void
+upgrade_print(const struct upgrade *, struct wire *, FILE *, int64_t deadline);
 
 void upgrade_fini(struct upgrade *);
 

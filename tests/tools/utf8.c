@@ -14,8 +14,12 @@ utf8_ok(const char *text, size_t n)
 
 	while (p < end) {
 		uint32_t c = *p++;
-		int more = c < 0x80 ? 0 : c < 0xc0 ? -1 : c < 0xe0 ? 1 :
-		    c < 0xf0 ? 2 : c < 0xf8 ? 3 : -1;
+		int more = c < 0x80   ? 0
+			   : c < 0xc0 ? -1
+			   : c < 0xe0 ? 1
+			   : c < 0xf0 ? 2
+			   : c < 0xf8 ? 3
+				      : -1;
 
 		if (more < 0 || end - p < more)
 			return false;

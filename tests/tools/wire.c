@@ -52,8 +52,8 @@ wait_for(int fd, short events, int64_t deadline)
 }
 
 static int
-try_connect(const struct addrinfo *ai, const struct wire_to *to,
-    int64_t deadline)
+try_connect(
+    const struct addrinfo *ai, const struct wire_to *to, int64_t deadline)
 {
 	int fd = socket(ai->ai_family, ai->ai_socktype, ai->ai_protocol);
 	int on = 1, cause = 0;
@@ -64,9 +64,9 @@ try_connect(const struct addrinfo *ai, const struct wire_to *to,
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (to->rcvbuf > 0)	/* before connect: it sets the window */
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &to->rcvbuf,
-		    sizeof to->rcvbuf);
+	if (to->rcvbuf > 0) /* before connect: it sets the window */
+		setsockopt(
+		    fd, SOL_SOCKET, SO_RCVBUF, &to->rcvbuf, sizeof to->rcvbuf);
 	if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0)
 		return fd;
 	if (errno != EINPROGRESS)
@@ -110,9 +110,8 @@ trust(const struct wire_to *to)
 	if (to->insecure)
 		return ctx;
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	ok = to->ca != NULL ?
-	    SSL_CTX_load_verify_locations(ctx, to->ca, NULL) :
-	    SSL_CTX_set_default_verify_paths(ctx);
+	ok = to->ca != NULL ? SSL_CTX_load_verify_locations(ctx, to->ca, NULL)
+			    : SSL_CTX_set_default_verify_paths(ctx);
 	if (ok != 1)
 		errx(CANNOT_CONNECT, "cannot read the certificates%s%s",
 		    to->ca != NULL ? " in " : "", to->ca ? to->ca : "");
@@ -155,16 +154,17 @@ start_tls(struct wire *w, const struct wire_to *to, int64_t deadline)
 	int rc;
 
 	w->tls = SSL_new(ctx);
-	SSL_CTX_free(ctx);	/* 'tls' holds on to it */
+	SSL_CTX_free(ctx); /* 'tls' holds on to it */
 	name_peer(w->tls, to->host);
 	SSL_set_fd(w->tls, w->fd);
 	SSL_set_mode(w->tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+				 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	while ((rc = SSL_connect(w->tls)) != 1) {
 		why = ERR_peek_error();
 		if (tls_verdict(w, rc) == ENDED)
-			errx(CANNOT_CONNECT, "TLS: %s", why == 0 ?
-			    "the peer hung up" : ERR_reason_error_string(why));
+			errx(CANNOT_CONNECT, "TLS: %s",
+			    why == 0 ? "the peer hung up"
+				     : ERR_reason_error_string(why));
 		if (!wait_for(w->fd, w->want, deadline))
 			errx(CANNOT_CONNECT, "TLS: no answer in time");
 	}
@@ -185,7 +185,7 @@ socket_verdict(struct wire *w, short want)
 		w->want = want;
 		return AGAIN;
 	}
-	if (want == POLLIN)	/* a failed write leaves what is to be read */
+	if (want == POLLIN) /* a failed write leaves what is to be read */
 		w->end = WIRE_RESET;
 	return ENDED;
 }
@@ -257,8 +257,8 @@ wire_write(struct wire *w, const void *bytes, size_t len, int64_t deadline)
 		len -= (size_t)n;
 		if (n > 0)
 			continue;
-		if (read_some(w) == ENDED || !wait_for(w->fd,
-		    POLLIN | POLLOUT, deadline))
+		if (read_some(w) == ENDED ||
+		    !wait_for(w->fd, POLLIN | POLLOUT, deadline))
 			return false;
 	}
 	return len == 0;
@@ -279,7 +279,7 @@ wire_abort(struct wire *w)
 	struct linger hard = { .l_onoff = 1, .l_linger = 0 };
 
 	setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-	if (w->tls != NULL)	/* else SSL_free may say goodbye */
+	if (w->tls != NULL) /* else SSL_free may say goodbye */
 		SSL_set_quiet_shutdown(w->tls, 1);
 	wire_fini(w);
 	w->end = WIRE_CLOSED;

@@ -18,21 +18,21 @@ enum { WIRE_FOREVER = -1 };
 struct wire_to {
 	const char *host;
 	const char *port;
-	const char *ca;		/* NULL: what the system trusts */
+	const char *ca; /* NULL: what the system trusts */
 	bool tls;
-	bool insecure;		/* any certificate will do */
-	int rcvbuf;		/* 0: what the system gives */
+	bool insecure; /* any certificate will do */
+	int rcvbuf; /* 0: what the system gives */
 };
 
 enum wire_end { WIRE_OPEN, WIRE_CLOSED, WIRE_RESET };
 
 struct wire {
 	int fd;
-	void *tls;		/* SSL *, or NULL */
-	enum wire_end end;	/* how the peer's direction ended */
-	bool deaf;		/* the peer takes no more bytes */
-	short want;		/* events the last call was short of */
-	struct bytes in;	/* read, but not yet eaten by our user */
+	void *tls; /* SSL *, or NULL */
+	enum wire_end end; /* how the peer's direction ended */
+	bool deaf; /* the peer takes no more bytes */
+	short want; /* events the last call was short of */
+	struct bytes in; /* read, but not yet eaten by our user */
 };
 
 /* Milliseconds of a clock that never jumps. */
@@ -50,8 +50,8 @@ bool wire_fill(struct wire *, int64_t deadline);
 /* False when not all of it could be written. */
 bool wire_write(struct wire *, const void *, size_t, int64_t deadline);
 
-void wire_shut(struct wire *);	/* no more bytes from us */
-void wire_abort(struct wire *);	/* RST instead of FIN */
+void wire_shut(struct wire *); /* no more bytes from us */
+void wire_abort(struct wire *); /* RST instead of FIN */
 void wire_fini(struct wire *);
 
 #endif

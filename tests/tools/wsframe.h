@@ -25,11 +25,11 @@ enum {
 enum { WSFRAME_HEAD_MAX = 14 };
 
 struct wsframe {
-	uint8_t first;		/* FIN, the reserved bits and the opcode */
+	uint8_t first; /* FIN, the reserved bits and the opcode */
 	bool masked;
 	uint8_t mask[4];
-	size_t head;		/* octets before the payload */
-	uint64_t len;		/* of the payload, as announced */
+	size_t head; /* octets before the payload */
+	uint64_t len; /* of the payload, as announced */
 };
 
 /* False while the head is incomplete. */
@@ -43,8 +43,8 @@ size_t wsframe_head(char out[WSFRAME_HEAD_MAX], uint8_t first, uint64_t len,
     const uint8_t *mask);
 
 /* Appends a whole frame. */
-void wsframe_put(struct bytes *, uint8_t first, const void *, size_t,
-    const uint8_t *mask);
+void wsframe_put(
+    struct bytes *, uint8_t first, const void *, size_t, const uint8_t *mask);
 
 void wsframe_mask(char *, size_t, const uint8_t mask[4]);
 

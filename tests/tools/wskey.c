@@ -23,7 +23,7 @@ wskey_make(char key[WSKEY_LEN + 1])
 void
 wskey_answer(const char *key, size_t len, char answer[WSKEY_ANSWER_LEN + 1])
 {
-	static EVP_MD_CTX *ctx;	/* kept: to look it up costs more than it */
+	static EVP_MD_CTX *ctx; /* kept: to look it up costs more than it */
 	static EVP_MD *sha1;
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned n;

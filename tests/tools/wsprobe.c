@@ -20,7 +20,7 @@ enum { HELD, FAILED, USAGE, NO_CONNECTION };
 enum { HEADERS_MAX = 4096 };
 
 struct options {
-	struct raw raw;		/* also where to connect, and how long */
+	struct raw raw; /* also where to connect, and how long */
 	struct upgrade ask;
 	bool is_raw;
 	bool no_mask;
@@ -29,8 +29,7 @@ struct options {
 
 static char *headers[HEADERS_MAX + 1];
 
-static const struct option longs[] = {
-	{ "host", required_argument, NULL, 'H' },
+static const struct option longs[] = { { "host", required_argument, NULL, 'H' },
 	{ "port", required_argument, NULL, 'p' },
 	{ "path", required_argument, NULL, 'u' },
 	{ "method", required_argument, NULL, 'X' },
@@ -46,46 +45,44 @@ static const struct option longs[] = {
 	{ "hex", no_argument, NULL, 'x' },
 	{ "slow", required_argument, NULL, 's' },
 	{ "half-close", no_argument, NULL, 'C' },
-	{ "help", no_argument, NULL, 'e' },
-	{ 0 }
-};
+	{ "help", no_argument, NULL, 'e' }, { 0 } };
 
 static const char help[] =
-"usage: wsprobe [OPTION]... --port PORT STEP...\n"
-"       wsprobe raw [OPTION]... --port PORT < OCTETS\n"
-"\n"
-"  --host HOST        127.0.0.1\n"
-"  --port PORT\n"
-"  --tls              with the system's certificates, or\n"
-"  --ca FILE          with these, or\n"
-"  --insecure         with any\n"
-"  --timeout SECONDS  of each step that waits (10; 0 has no end);\n"
-"                     with raw, of all\n"
-"  --rcvbuf OCTETS    a small receive buffer, to be a slow reader\n"
-"only without raw:\n"
-"  --path PATH        /edge/ws\n"
-"  --method METHOD    GET\n"
-"  --header 'K: V'    also replaces ours of that name; 'K:' leaves it out\n"
-"  --protocol NAME    offer a subprotocol (or several, with commas)\n"
-"  --no-mask          send unmasked frames\n"
-"  --no-pong          answer neither pings nor the close\n"
-"only with raw:\n"
-"  --hex              stdin is hex digits\n"
-"  --slow MS          so long after each octet\n"
-"  --half-close       end our direction when all is sent\n"
-"\n"
-"Without the step expect-status the handshake must succeed. Pings are\n"
-"answered while a step reads. At its end a script closes with 1000.\n"
-"Messages are printed one a line. A message that is binary or not UTF-8,\n"
-"and any frame against RFC 6455, fails the script. HOW to acknowledge is\n"
-"a status, or success or failure (the old form), or several with commas.\n"
-"An optional argument must not be the name of a step.\n"
-"\n"
-"exit: 0 all steps held  1 one did not  2 usage  3 no connection\n"
-"raw prints 'closed MS', 'timeout MS' or 'reset MS' on stderr and exits\n"
-"with 0, 4 or 5, or with 2 and 3 as above\n"
-"\n"
-"steps:\n";
+    "usage: wsprobe [OPTION]... --port PORT STEP...\n"
+    "       wsprobe raw [OPTION]... --port PORT < OCTETS\n"
+    "\n"
+    "  --host HOST        127.0.0.1\n"
+    "  --port PORT\n"
+    "  --tls              with the system's certificates, or\n"
+    "  --ca FILE          with these, or\n"
+    "  --insecure         with any\n"
+    "  --timeout SECONDS  of each step that waits (10; 0 has no end);\n"
+    "                     with raw, of all\n"
+    "  --rcvbuf OCTETS    a small receive buffer, to be a slow reader\n"
+    "only without raw:\n"
+    "  --path PATH        /edge/ws\n"
+    "  --method METHOD    GET\n"
+    "  --header 'K: V'    also replaces ours of that name; 'K:' leaves it out\n"
+    "  --protocol NAME    offer a subprotocol (or several, with commas)\n"
+    "  --no-mask          send unmasked frames\n"
+    "  --no-pong          answer neither pings nor the close\n"
+    "only with raw:\n"
+    "  --hex              stdin is hex digits\n"
+    "  --slow MS          so long after each octet\n"
+    "  --half-close       end our direction when all is sent\n"
+    "\n"
+    "Without the step expect-status the handshake must succeed. Pings are\n"
+    "answered while a step reads. At its end a script closes with 1000.\n"
+    "Messages are printed one a line. A message that is binary or not UTF-8,\n"
+    "and any frame against RFC 6455, fails the script. HOW to acknowledge is\n"
+    "a status, or success or failure (the old form), or several with commas.\n"
+    "An optional argument must not be the name of a step.\n"
+    "\n"
+    "exit: 0 all steps held  1 one did not  2 usage  3 no connection\n"
+    "raw prints 'closed MS', 'timeout MS' or 'reset MS' on stderr and exits\n"
+    "with 0, 4 or 5, or with 2 and 3 as above\n"
+    "\n"
+    "steps:\n";
 
 static void
 print_help(void)
@@ -129,23 +126,58 @@ take_option(struct options *o, int c)
 	struct wire_to *to = &o->raw.to;
 
 	switch (c) {
-	case 'H': to->host = optarg; break;
-	case 'p': to->port = optarg; break;
-	case 't': to->tls = true; break;
-	case 'c': to->tls = true; to->ca = optarg; break;
-	case 'k': to->tls = to->insecure = true; break;
-	case 'r': to->rcvbuf = (int)number(optarg, 1, 1 << 30); break;
-	case 'T': o->raw.limit_ms = milliseconds(optarg); break;
-	case 'u': o->ask.path = optarg; break;
-	case 'X': o->ask.method = optarg; break;
-	case 'h': add_header(optarg); break;
-	case 'P': o->ask.protocol = optarg; break;
-	case 'M': o->no_mask = true; break;
-	case 'G': o->no_pong = true; break;
-	case 'x': o->raw.hex = true; break;
-	case 's': o->raw.slow_ms = number(optarg, 1, 3600000); break;
-	case 'C': o->raw.half_close = true; break;
-	case 'e': print_help(); break;
+	case 'H':
+		to->host = optarg;
+		break;
+	case 'p':
+		to->port = optarg;
+		break;
+	case 't':
+		to->tls = true;
+		break;
+	case 'c':
+		to->tls = true;
+		to->ca = optarg;
+		break;
+	case 'k':
+		to->tls = to->insecure = true;
+		break;
+	case 'r':
+		to->rcvbuf = (int)number(optarg, 1, 1 << 30);
+		break;
+	case 'T':
+		o->raw.limit_ms = milliseconds(optarg);
+		break;
+	case 'u':
+		o->ask.path = optarg;
+		break;
+	case 'X':
+		o->ask.method = optarg;
+		break;
+	case 'h':
+		add_header(optarg);
+		break;
+	case 'P':
+		o->ask.protocol = optarg;
+		break;
+	case 'M':
+		o->no_mask = true;
+		break;
+	case 'G':
+		o->no_pong = true;
+		break;
+	case 'x':
+		o->raw.hex = true;
+		break;
+	case 's':
+		o->raw.slow_ms = number(optarg, 1, 3600000);
+		break;
+	case 'C':
+		o->raw.half_close = true;
+		break;
+	case 'e':
+		print_help();
+		break;
 	default:
 		exit(USAGE);
 	}
@@ -190,9 +222,10 @@ shake_hands(struct peer *p, struct upgrade *u, const char *status)
 	const char *flaw;
 
 	if (!upgrade_ask(u, &p->wire, deadline))
-		errx(FAILED, "handshake: %s", u->whole ? "no HTTP/1.x" :
-		    p->wire.end == WIRE_OPEN ? "no answer in time" :
-		    "hung up without an answer");
+		errx(FAILED, "handshake: %s",
+		    u->whole                   ? "no HTTP/1.x"
+		    : p->wire.end == WIRE_OPEN ? "no answer in time"
+					       : "hung up without an answer");
 	if (status != NULL)
 		upgrade_print(u, &p->wire, stdout, deadline);
 	if (u->status != want)
@@ -211,8 +244,8 @@ check_answer(const struct upgrade *u, const char *step, const char *text)
 
 	if (strcmp(step, "expect-head") == 0) {
 		if (strcasestr(u->head, text) == NULL)
-			errx(FAILED, "expect-head: no '%s' in the answer",
-			    text);
+			errx(
+			    FAILED, "expect-head: no '%s' in the answer", text);
 	} else if (strcmp(step, "expect-protocol") == 0) {
 		v = upgrade_header(u, "Sec-WebSocket-Protocol", &n);
 		if (n != strlen(text) || (n > 0 && memcmp(v, text, n) != 0))
@@ -281,7 +314,8 @@ main(int argc, char **argv)
 {
 	struct options o = {
 		.raw = { .to = { .host = "127.0.0.1" }, .limit_ms = 10000 },
-		.ask = { .method = "GET", .path = "/edge/ws",
+		.ask = { .method = "GET",
+		    .path = "/edge/ws",
 		    .headers = headers },
 	};
 	int c;

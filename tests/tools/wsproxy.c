@@ -41,11 +41,12 @@
 
 enum { USAGE = 2, FIXED = 2, LINE_MAX_LEN = 256 };
 
-struct operator {
+struct operator
+{
 	int fd;
 	size_t len;
 	char line[LINE_MAX_LEN];
-	struct operator *next;
+	struct operator* next;
 };
 
 struct proxy {
@@ -55,27 +56,25 @@ struct proxy {
 	bool stall;
 	struct pair_rules rules;
 	struct pair *pairs;
-	struct operator *operators;
+	struct operator* operators;
 	const char *count_file;
 	struct counts written;
 };
 
 static volatile sig_atomic_t stopped;
 
-static const struct option longs[] = {
-	{ "listen", required_argument, NULL, 'l' },
+static const struct option longs[] = { { "listen", required_argument, NULL,
+					   'l' },
 	{ "to", required_argument, NULL, 't' },
 	{ "port-file", required_argument, NULL, 'p' },
 	{ "control", required_argument, NULL, 'c' },
 	{ "count-file", required_argument, NULL, 'n' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 }
-};
+	{ "help", no_argument, NULL, 'h' }, { 0 } };
 
 static const char usage[] =
-"usage: wsproxy --listen PORT --to PORT --control SOCKET\n"
-"               [--port-file FILE] [--count-file FILE]\n"
-"control: mode pass|refuse-upgrade|drop|stall, cut, cut-upgrades, counts\n";
+    "usage: wsproxy --listen PORT --to PORT --control SOCKET\n"
+    "               [--port-file FILE] [--count-file FILE]\n"
+    "control: mode pass|refuse-upgrade|drop|stall, cut, cut-upgrades, counts\n";
 
 static void
 on_signal(int sig)
@@ -103,9 +102,10 @@ put_counts(const struct proxy *x, char *out, size_t size)
 {
 	const struct counts *n = &x->rules.counts;
 
-	snprintf(out, size, "{\"upgrades\":%ld,\"requests\":%ld,"
-	    "\"refused\":%ld,\"live\":%ld}\n", n->upgrades, n->requests,
-	    n->refused, n->live);
+	snprintf(out, size,
+	    "{\"upgrades\":%ld,\"requests\":%ld,"
+	    "\"refused\":%ld,\"live\":%ld}\n",
+	    n->upgrades, n->requests, n->refused, n->live);
 }
 
 static bool
@@ -167,11 +167,11 @@ obey(struct proxy *x, const char *line, char *answer, size_t size)
 
 /* False when the operator is gone. */
 static bool
-serve(struct proxy *x, struct operator *o)
+serve(struct proxy *x, struct operator* o)
 {
 	char answer[LINE_MAX_LEN + 64], *end;
-	ssize_t n = recv(o->fd, o->line + o->len,
-	    sizeof o->line - 1 - o->len, 0);
+	ssize_t n =
+	    recv(o->fd, o->line + o->len, sizeof o->line - 1 - o->len, 0);
 
 	if (n <= 0)
 		return n == -1 && (errno == EAGAIN || errno == EINTR);
@@ -193,7 +193,7 @@ static void
 accept_operator(struct proxy *x)
 {
 	int fd = accept(x->control, NULL, NULL);
-	struct operator *o = fd == -1 ? NULL : calloc(1, sizeof *o);
+	struct operator* o = fd == - 1 ? NULL : calloc(1, sizeof *o);
 
 	if (o == NULL)
 		return;
@@ -229,7 +229,7 @@ fill(const struct proxy *x, struct pollfd **set)
 	static size_t room;
 	size_t n = FIXED, need = FIXED + 2 * (size_t)x->rules.counts.live;
 
-	for (struct operator *o = x->operators; o != NULL; o = o->next)
+	for (struct operator* o = x->operators; o != NULL; o = o->next)
 		need++;
 	if (need > room) {
 		room = need * 2;
@@ -239,7 +239,7 @@ fill(const struct proxy *x, struct pollfd **set)
 	}
 	(*set)[0] = (struct pollfd){ .fd = x->listener, .events = POLLIN };
 	(*set)[1] = (struct pollfd){ .fd = x->control, .events = POLLIN };
-	for (struct operator *o = x->operators; o != NULL; o = o->next)
+	for (struct operator* o = x->operators; o != NULL; o = o->next)
 		(*set)[n++] = (struct pollfd){ .fd = o->fd, .events = POLLIN };
 	for (struct pair *p = x->pairs; p != NULL && !x->stall; p = p->next) {
 		pair_poll(p, *set + n);
@@ -251,7 +251,7 @@ fill(const struct proxy *x, struct pollfd **set)
 static void
 serve_operators(struct proxy *x, const struct pollfd **at)
 {
-	struct operator **link = &x->operators, *o;
+	struct operator** link = & x->operators, *o;
 
 	while ((o = *link) != NULL) {
 		if (((*at)++)->revents == 0 || serve(x, o)) {
@@ -271,7 +271,7 @@ turn(struct proxy *x, const struct pollfd *set)
 	bool stalled = x->stall;
 
 	/* Connections before operators: 'cut' may free the former. */
-	for (struct operator *o = x->operators; o != NULL; o = o->next)
+	for (struct operator* o = x->operators; o != NULL; o = o->next)
 		at++;
 	for (struct pair *p = x->pairs; p != NULL && !stalled; p = p->next) {
 		pair_turn(p, at, &x->rules);
@@ -291,8 +291,8 @@ write_counts(struct proxy *x)
 {
 	char line[256];
 
-	if (x->count_file == NULL || memcmp(&x->written, &x->rules.counts,
-	    sizeof x->written) == 0)
+	if (x->count_file == NULL ||
+	    memcmp(&x->written, &x->rules.counts, sizeof x->written) == 0)
 		return;
 	put_counts(x, line, sizeof line);
 	write_file(x->count_file, line);
@@ -309,7 +309,7 @@ run(struct proxy *x)
 		nfds_t n;
 
 		write_counts(x);
-		n = fill(x, &set);	/* it may move the set */
+		n = fill(x, &set); /* it may move the set */
 		if (poll(set, n, 1000) > 0)
 			turn(x, set);
 	}
@@ -354,13 +354,26 @@ main(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case 'l': port = (int)number(optarg, 0, 65535); break;
-		case 't': to = (int)number(optarg, 1, 65535); break;
-		case 'p': port_file = optarg; break;
-		case 'c': control = optarg; break;
-		case 'n': x.count_file = optarg; break;
-		case 'h': fputs(usage, stdout); return 0;
-		default: return USAGE;
+		case 'l':
+			port = (int)number(optarg, 0, 65535);
+			break;
+		case 't':
+			to = (int)number(optarg, 1, 65535);
+			break;
+		case 'p':
+			port_file = optarg;
+			break;
+		case 'c':
+			control = optarg;
+			break;
+		case 'n':
+			x.count_file = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			return USAGE;
 		}
 	}
 	if (to == 0 || control == NULL || optind != argc)

@@ -1,5 +1,6 @@
 #include "lib/db.h"
 
+#include <poll.h>
 #include <pthread.h>
 
 #include "db_kit.h"
@@ -67,6 +68,42 @@ what_is_done_survives_a_reopen(void **state)
 	db_close(d);
 	d = must_open(*state);
 	assert_int_equal(rows(d), 1);
+	db_close(d);
+}
+
+/* Asks the writer's own account until 'n' jobs are through; ten seconds. */
+static bool
+through(struct db *d, uint64_t n)
+{
+	struct db_stats st;
+
+	for (int i = 0; i < 10000; i++) {
+		db_stats(d, &st);
+		if (st.jobs >= n)
+			return true;
+		poll(NULL, 0, 1);
+	}
+	return false;
+}
+
+static void
+a_write_that_nobody_waits_for_goes_with_the_next_or_by_itself(void **state)
+{
+	struct put a = { .key = "a" }, b = { .key = "b" }, c = { .key = "c" };
+	struct db *d = must_open(*state);
+	struct db_stats before, after;
+
+	db_stats(d, &before);
+	put(d, &a, DB_LAZY);
+	put(d, &b, DB_MAY);
+	assert_true(through(d, before.jobs + 2));
+	db_stats(d, &after);
+	assert_int_equal(after.commits, before.commits + 1);
+	put(d, &c, DB_LAZY);
+	assert_true(through(d, before.jobs + 3));
+	db_drain(d);
+	assert_int_equal(a.place, places - 2);
+	assert_int_equal(c.done, 1);
 	db_close(d);
 }
 
@@ -240,6 +277,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(what_is_done_survives_a_reopen),
+		SCRATCH_TEST(
+		    a_write_that_nobody_waits_for_goes_with_the_next_or_by_itself),
 		SCRATCH_TEST(closing_commits_what_waits),
 		SCRATCH_TEST(what_gathers_goes_into_one_commit_in_order),
 		SCRATCH_TEST(a_job_that_fails_fails_alone),

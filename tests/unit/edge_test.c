@@ -281,10 +281,9 @@ a_route_registered_twice_is_told(void **state)
 	static const struct route same[] = { { .method = "WS", .path = "/ws" },
 		{ .method = "GET", .path = "/ws" },
 		{ .method = "WS", .path = "/ws" } };
-	static const struct route open[] = {
-		{ .method = "GET", .path = "/agents/{}/status" },
-		{ .method = "GET", .path = "/agents/{}/{}" }
-	};
+	static const struct route open[] = { { .method = "GET",
+						 .path = "/agents/{}/status" },
+		{ .method = "GET", .path = "/agents/{}/{}" } };
 	struct err err = ERR_INIT;
 
 	(void)state;

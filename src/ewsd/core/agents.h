@@ -27,11 +27,11 @@ struct link_ops {
 	 * again when there is. */
 	bool (*deliver)(void *link, struct command *);
 	/* These need ews.v1; NULL on links without it. */
-	void (*cancel)(void *link, const struct command *, int signal,
-	    int64_t grace_ms);
+	void (*cancel)(
+	    void *link, const struct command *, int signal, int64_t grace_ms);
 	/* The asker has taken the output up to 'offset'. */
-	void (*credit)(void *link, const struct command *,
-	    enum output_stream, int64_t offset);
+	void (*credit)(void *link, const struct command *, enum output_stream,
+	    int64_t offset);
 	/* The end of this command is on our disk. */
 	void (*confirm)(void *link, const char *command_id);
 	/* A config_update; the object is lent. True: handed over. */
@@ -47,32 +47,32 @@ struct agent {
 	enum link_kind kind;
 	const struct link_ops *ops;
 	void *link;
-	bool ours;		/* speaks ews.v1: recognises repeats */
-	char instance[40];	/* of our agents; "" */
+	bool ours; /* speaks ews.v1: recognises repeats */
+	char instance[40]; /* of our agents; "" */
 	char address[64];
-	json_t *about;		/* hello: version, tags, handlers; or NULL */
-	json_t *status;		/* its last status message; or NULL */
-	json_t *config;		/* not yet handed over; or NULL */
-	int64_t first_ms, last_ms;	/* wall: first and last seen */
-	int64_t connected_ms;	/* wall: since when the link is up */
-	int64_t ping_ms;	/* wall: its last ping message, 0 */
-	uint64_t connects, messages_in, messages_out;	/* of this link */
-	size_t waiting, waiting_bytes;	/* commands not ended */
-	size_t window;		/* of its hello; or the limit */
-	int64_t polled_ms;	/* wall: its last poll, 0 */
+	json_t *about; /* hello: version, tags, handlers; or NULL */
+	json_t *status; /* its last status message; or NULL */
+	json_t *config; /* not yet handed over; or NULL */
+	int64_t first_ms, last_ms; /* wall: first and last seen */
+	int64_t connected_ms; /* wall: since when the link is up */
+	int64_t ping_ms; /* wall: its last ping message, 0 */
+	uint64_t connects, messages_in, messages_out; /* of this link */
+	size_t waiting, waiting_bytes; /* commands not ended */
+	size_t window; /* of its hello; or the limit */
+	int64_t polled_ms; /* wall: its last poll, 0 */
 	/* the rest is for core/ only */
-	bool greeted;		/* may be sent commands */
-	bool passes;		/* foreign: says what it has got by poll */
+	bool greeted; /* may be sent commands */
+	bool passes; /* foreign: says what it has got by poll */
 	struct agent_queues *queues;
 	struct agent_flap *flap;
 	UT_hash_handle hh;
 };
 
-struct agent *agent_find(struct core *, const char *id);	/* NULL */
+struct agent *agent_find(struct core *, const char *id); /* NULL */
 /* Makes it known; NULL with err (bad name, too many). */
 struct agent *agent_get(struct core *, const char *id, struct err *);
 typedef void agent_fn(void *arg, struct agent *);
-void agent_each(struct core *, agent_fn *, void *arg);	/* by name */
+void agent_each(struct core *, agent_fn *, void *arg); /* by name */
 
 /*
  * May a connection of this id and instance come in now? False while two
@@ -87,7 +87,7 @@ struct link_about {
 	const struct link_ops *ops;
 	void *link;
 	bool ours;
-	const char *instance;	/* or NULL */
+	const char *instance; /* or NULL */
 	const char *address;
 };
 /* The link is up: replaces an older one, flushes the queue. For a
@@ -99,8 +99,8 @@ void agent_attach(struct agent *, const struct link_about *);
  * or become unacked (PROTOCOL 2.7). */
 void agent_detach(struct agent *, void *link, const char *why);
 /* Its hello: 'about' is lent and copied; window 0 keeps the limit. */
-void agent_hello(struct agent *, const char *instance, const json_t *about,
-    size_t window);
+void agent_hello(
+    struct agent *, const char *instance, const json_t *about, size_t window);
 /* Delivers what the link takes, highest priority first. */
 void agent_pump(struct agent *);
 /* Something is on its way to the link of a foreign agent ("delivered" is

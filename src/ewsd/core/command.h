@@ -18,8 +18,13 @@
 #include "lib/state.h"
 
 enum output_stream { OUTPUT_STDOUT, OUTPUT_STDERR };
-enum command_priority { PRIO_LOW, PRIO_NORMAL, PRIO_HIGH, PRIO_IMMEDIATE,
-	PRIO_COUNT };
+enum command_priority {
+	PRIO_LOW,
+	PRIO_NORMAL,
+	PRIO_HIGH,
+	PRIO_IMMEDIATE,
+	PRIO_COUNT
+};
 /* Words of PROTOCOL 2.5: low deferred normal high immediate critical. */
 bool priority_from(const char *word, enum command_priority *);
 const char *priority_word(enum command_priority);
@@ -28,45 +33,45 @@ struct command {
 	struct core *core;
 	char id[129];
 	char type[65];
-	struct agent *agent;	/* lives as long as the core */
-	char *payload;		/* JSON text */
+	struct agent *agent; /* lives as long as the core */
+	char *payload; /* JSON text */
 	size_t payload_len;
-	char *argv;		/* JSON array text, or NULL */
+	char *argv; /* JSON array text, or NULL */
 	char *asker;
 	enum command_state state;
 	enum command_priority priority;
-	uint64_t seq, tag;	/* tag: for outq, unique, not 0 */
+	uint64_t seq, tag; /* tag: for outq, unique, not 0 */
 	int64_t created_ms, updated_ms, deadline_ms;
-	unsigned flags, attempts;	/* store_flag */
-	const char *method;	/* of the last delivery: static, or NULL */
-	bool in_flight;		/* counted in the agent's window */
-	bool stored;		/* its acceptance is on disk */
+	unsigned flags, attempts; /* store_flag */
+	const char *method; /* of the last delivery: static, or NULL */
+	bool in_flight; /* counted in the agent's window */
+	bool stored; /* its acceptance is on disk */
 	struct watcher *watchers;
-	struct output_state *output;	/* of streams; or NULL */
-	struct command_end *end;	/* how it ended; NULL: it has not */
+	struct output_state *output; /* of streams; or NULL */
+	struct command_end *end; /* how it ended; NULL: it has not */
 	/* the rest is for core/ only */
-	int place;		/* enum command_place */
-	uint64_t offer;		/* order of delivery by poll */
-	bool loaded;		/* from the store: may have been sent */
-	bool written;		/* whole, to some link */
-	bool stored_once;	/* foreign schedule_message: acked once */
-	int cancel_signal;	/* asked for; 0: not */
+	int place; /* enum command_place */
+	uint64_t offer; /* order of delivery by poll */
+	bool loaded; /* from the store: may have been sent */
+	bool written; /* whole, to some link */
+	bool stored_once; /* foreign schedule_message: acked once */
+	int cancel_signal; /* asked for; 0: not */
 	int64_t cancel_grace_ms;
-	struct command *prev, *next;	/* in one of the agent's lists */
+	struct command *prev, *next; /* in one of the agent's lists */
 	UT_hash_handle by_id, by_tag;
 };
 
 struct command_request {
 	const char *agent, *type;
-	const char *id;		/* chosen by the asker, or NULL */
-	const char *payload;	/* JSON text, or NULL: {} */
+	const char *id; /* chosen by the asker, or NULL */
+	const char *payload; /* JSON text, or NULL: {} */
 	size_t payload_len;
-	const char *argv;	/* JSON array text, or NULL */
+	const char *argv; /* JSON array text, or NULL */
 	const char *asker;
 	enum command_priority priority;
-	int64_t deadline_ms;	/* 0: the agent's own */
+	int64_t deadline_ms; /* 0: the agent's own */
 	bool stream, at_least_once;
-	bool queue_unknown;	/* an agent never seen is no error */
+	bool queue_unknown; /* an agent never seen is no error */
 };
 
 /*
@@ -87,12 +92,12 @@ struct watcher {
 	    bool b64, size_t bytes);
 	/* The end, after all output that was announced; the watcher is
 	 * unlinked. The result object is lent. */
-	void (*ended)(struct watcher *, const struct command *,
-	    const json_t *result);
-	struct command *command;	/* NULL when not linked */
-	bool told, duplicate;	/* accepted was called; with what */
+	void (*ended)(
+	    struct watcher *, const struct command *, const json_t *result);
+	struct command *command; /* NULL when not linked */
+	bool told, duplicate; /* accepted was called; with what */
 	struct watcher *prev, *next;
-	int64_t taken[2];	/* output passed on, per stream */
+	int64_t taken[2]; /* output passed on, per stream */
 };
 
 /* Checks, stores, then w->accepted is called, then the pump. False with err
@@ -112,24 +117,31 @@ void command_written(struct core *, uint64_t tag);
 void command_unwritten(struct core *, uint64_t tag);
 
 /* PROTOCOL 2.6, normalised by the dialect. */
-enum ack_word { ACK_RECEIVED, ACK_EXECUTING, ACK_COMPLETED, ACK_FAILED,
-	ACK_NOTE };
+enum ack_word {
+	ACK_RECEIVED,
+	ACK_EXECUTING,
+	ACK_COMPLETED,
+	ACK_FAILED,
+	ACK_NOTE
+};
 struct command_ack {
 	const char *id;
 	enum ack_word word;
-	int64_t at_ms;		/* completed_at or timestamp; 0: now */
-	const char *error;	/* or NULL */
-	const char *reason;	/* ews.v1: "no_handler", "not_allowed",
+	int64_t at_ms; /* completed_at or timestamp; 0: now */
+	const char *error; /* or NULL */
+	const char *reason; /* ews.v1: "no_handler", "not_allowed",
 				 * "timeout", "cancelled", "interrupted",
 				 * "start_failed", "lost"; or NULL */
-	int exit_code;		/* -1 */
-	int signal;		/* 0 */
-	int64_t duration_ms, stdout_bytes, stderr_bytes;	/* -1 */
-	int64_t stdout_kept, stderr_kept;	/* can be had; -1: all */
-	const char *detail;	/* JSON text kept as it is, or NULL */
+	int exit_code; /* -1 */
+	int signal; /* 0 */
+	int64_t duration_ms, stdout_bytes, stderr_bytes; /* -1 */
+	int64_t stdout_kept, stderr_kept; /* can be had; -1: all */
+	const char *detail; /* JSON text kept as it is, or NULL */
 };
-#define COMMAND_ACK_INIT { NULL, ACK_NOTE, 0, NULL, NULL, -1, 0, -1, -1, -1, \
-	-1, -1, NULL }
+#define COMMAND_ACK_INIT                                                       \
+	{                                                                      \
+		NULL, ACK_NOTE, 0, NULL, NULL, -1, 0, -1, -1, -1, -1, -1, NULL \
+	}
 /* 'from' is who said it: acks for another's command are ignored as unknown.
  * 'done' (or NULL) is called when what it changed is on disk, or at once if
  * it changed nothing. */
@@ -147,14 +159,14 @@ void command_passed(struct core *, struct agent *, const char *last_id);
 /* One output frame; offsets count raw bytes. Bytes seen before are dropped,
  * nobody to take them means credit at once. */
 void command_output(struct core *, struct agent *from, const char *id,
-    enum output_stream, int64_t offset, const char *data, size_t len,
-    bool b64, size_t bytes);
+    enum output_stream, int64_t offset, const char *data, size_t len, bool b64,
+    size_t bytes);
 
 /* "cancelled" at once if not delivered; "cancelling" if the agent was asked;
  * err too_late, command_unknown (also for ended ones: see the store), or
  * agent_absent. */
-bool command_cancel(struct core *, const char *id, int signal,
-    int64_t grace_ms, const char **answer, struct err *);
+bool command_cancel(struct core *, const char *id, int signal, int64_t grace_ms,
+    const char **answer, struct err *);
 
 /* The objects that the control socket and the HTTP calls answer with. */
 json_t *command_json(const struct command *);

@@ -22,25 +22,25 @@ struct command;
 struct core;
 
 struct core_limits {
-	size_t payload;		/* bytes of one payload: 256 KiB */
-	size_t queue_agent;	/* commands not ended, per agent: 10,000 */
-	size_t queue_agent_bytes;	/* 64 MiB */
-	size_t queue_total;	/* 100,000 */
-	size_t queue_total_bytes;	/* 512 MiB */
-	size_t agents;		/* known agents: 100,000 */
-	size_t inflight;	/* delivered and not ended, per ews.v1 agent,
+	size_t payload; /* bytes of one payload: 256 KiB */
+	size_t queue_agent; /* commands not ended, per agent: 10,000 */
+	size_t queue_agent_bytes; /* 64 MiB */
+	size_t queue_total; /* 100,000 */
+	size_t queue_total_bytes; /* 512 MiB */
+	size_t agents; /* known agents: 100,000 */
+	size_t inflight; /* delivered and not ended, per ews.v1 agent,
 				 * unless its hello says less: 256 */
-	unsigned flap_takeovers;	/* 3 ... */
-	int64_t flap_window_ms;	/* ... in 10 s: damped ... */
-	int64_t flap_hold_ms;	/* ... for 30 s */
-	int64_t retain_ms;	/* finished commands: 7 days */
-	uint64_t retain_count;	/* 100,000 */
+	unsigned flap_takeovers; /* 3 ... */
+	int64_t flap_window_ms; /* ... in 10 s: damped ... */
+	int64_t flap_hold_ms; /* ... for 30 s */
+	int64_t retain_ms; /* finished commands: 7 days */
+	uint64_t retain_count; /* 100,000 */
 };
 
 struct core_config {
 	struct clock *clock;
-	struct store *store;	/* lent; the caller drains it */
-	const struct core_limits *limits;	/* lent */
+	struct store *store; /* lent; the caller drains it */
+	const struct core_limits *limits; /* lent */
 };
 
 /* Loads what the store holds. NULL with err. */
@@ -55,10 +55,10 @@ bool core_draining(const struct core *);
 struct clock *core_clock(const struct core *);
 struct store *core_store(const struct core *);
 const struct core_limits *core_limits(const struct core *);
-struct stats *core_stats(struct core *);	/* cheap: for counting */
+struct stats *core_stats(struct core *); /* cheap: for counting */
 /* Before showing them: brings the gauges up to date. */
 void core_gauges(struct core *);
-int64_t core_wall(const struct core *);	/* Unix ms, of this turn */
+int64_t core_wall(const struct core *); /* Unix ms, of this turn */
 int64_t core_mono(const struct core *);
 
 #endif

@@ -21,7 +21,8 @@ struct ctl_ask {
 	enum command_state until; /* ACCEPTED, DELIVERED, RECEIVED, DONE */
 	int64_t deadline; /* monotonic; 0: none */
 	char command_id[129]; /* "" if it is about none */
-	size_t page; /* of a list: how many were asked for; of a cancel: looks */
+	size_t
+	    page; /* of a list: how many were asked for; of a cancel: looks */
 	bool duplicate;
 	bool starting; /* inside ctl_request */
 	bool answered, gone;

@@ -115,8 +115,8 @@ door_net_free(struct door_net *d)
 /* ---- listeners -------------------------------------------------------- */
 
 static bool
-may_listen(
-    struct door_net *d, const struct listen_spec *s, const char *spec, struct err *err)
+may_listen(struct door_net *d, const struct listen_spec *s, const char *spec,
+    struct err *err)
 {
 	if (d->n_listeners == DOOR_LISTENERS_MAX)
 		return listen_spec_bad(spec, "too many listeners", err);

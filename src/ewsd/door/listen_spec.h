@@ -13,16 +13,16 @@
 #include "lib/err.h"
 
 struct listen_spec {
-	char text[512];		/* what the pointers point into */
-	char *host, *dialect;	/* dialect: NULL if none was named */
+	char text[512]; /* what the pointers point into */
+	char *host, *dialect; /* dialect: NULL if none was named */
 	int port;
 	bool tls;
 };
 
 /* False with err (EXIT_CONFIG): also when it asks for TLS and the settings
  * name no certificate and key. */
-bool listen_spec_read(struct listen_spec *, const char *spec,
-    const struct conf *, struct err *);
+bool listen_spec_read(
+    struct listen_spec *, const char *spec, const struct conf *, struct err *);
 bool listen_spec_loopback(const struct listen_spec *);
 /* Sets err to "listen SPEC: WHY"; false, to be returned. */
 bool listen_spec_bad(const char *spec, const char *why, struct err *);

@@ -20,66 +20,69 @@ struct store;
 
 /* How a handler, or whoever answered for it, said a command ended. */
 struct store_outcome {
-	int exit_code;		/* -1: none */
-	int signal;		/* 0: none */
-	int64_t duration_ms;	/* -1: unknown */
-	int64_t stdout_bytes, stderr_bytes;	/* -1: unknown */
-	const char *reason;	/* a word: "no_handler", "timeout"; or NULL */
-	const char *error;	/* a sentence, or NULL */
-	const char *detail;	/* JSON text of what else was said, or NULL */
+	int exit_code; /* -1: none */
+	int signal; /* 0: none */
+	int64_t duration_ms; /* -1: unknown */
+	int64_t stdout_bytes, stderr_bytes; /* -1: unknown */
+	const char *reason; /* a word: "no_handler", "timeout"; or NULL */
+	const char *error; /* a sentence, or NULL */
+	const char *detail; /* JSON text of what else was said, or NULL */
 };
-#define STORE_OUTCOME_INIT { -1, 0, -1, -1, -1, NULL, NULL, NULL }
+#define STORE_OUTCOME_INIT                                                     \
+	{                                                                      \
+		-1, 0, -1, -1, -1, NULL, NULL, NULL                            \
+	}
 
 struct store_command {
 	const char *id, *agent, *type;
-	const char *payload;	/* JSON text; "{}" when none was given */
+	const char *payload; /* JSON text; "{}" when none was given */
 	size_t payload_len;
-	const char *argv;	/* JSON array of strings, or NULL */
-	const char *asker;	/* who sent it: "uid:501", "http:admin" */
-	int priority;		/* 0 low, 1 normal, 2 high, 3 immediate */
+	const char *argv; /* JSON array of strings, or NULL */
+	const char *asker; /* who sent it: "uid:501", "http:admin" */
+	int priority; /* 0 low, 1 normal, 2 high, 3 immediate */
 	enum command_state state;
-	uint64_t seq;		/* order of acceptance; unique */
+	uint64_t seq; /* order of acceptance; unique */
 	int64_t created_ms, updated_ms;
-	int64_t deadline_ms;	/* the handler may run that long; 0: the agent's */
-	unsigned flags;		/* enum store_flag */
-	const char *method;	/* of the last delivery: "websocket", or NULL */
-	unsigned attempts;	/* deliveries */
+	int64_t deadline_ms; /* the handler may run that long; 0: the agent's */
+	unsigned flags; /* enum store_flag */
+	const char *method; /* of the last delivery: "websocket", or NULL */
+	unsigned attempts; /* deliveries */
 	struct store_outcome outcome;
 };
 enum store_flag {
-	STORE_STREAM = 1,	/* output is wanted live */
-	STORE_AT_LEAST_ONCE = 2	/* may be sent again to a foreign agent */
+	STORE_STREAM = 1, /* output is wanted live */
+	STORE_AT_LEAST_ONCE = 2 /* may be sent again to a foreign agent */
 };
 
 /* One step of a command's life. Fields that are NULL or -1 stay. */
 struct store_step {
 	enum command_state state;
 	int64_t at_ms;
-	const char *method;	/* how it was delivered, or NULL */
-	const char *note;	/* for the history, or NULL */
-	const struct store_outcome *outcome;	/* for ends, or NULL */
-	bool attempt;		/* counts one delivery */
-	bool lazy;		/* nobody waits for it: it may rest for some
+	const char *method; /* how it was delivered, or NULL */
+	const char *note; /* for the history, or NULL */
+	const struct store_outcome *outcome; /* for ends, or NULL */
+	bool attempt; /* counts one delivery */
+	bool lazy; /* nobody waits for it: it may rest for some
 				 * ms, to share the sync of others */
 };
 
 struct store_config {
-	const char *path;	/* DIR/ews.db */
+	const char *path; /* DIR/ews.db */
 	size_t max_jobs;
-	void (*wake)(void *arg);	/* from the writer: call store_drain */
+	void (*wake)(void *arg); /* from the writer: call store_drain */
 	void *arg;
-	int retry_ms;	/* between attempts while the disk refuses; 0: 1000 */
+	int retry_ms; /* between attempts while the disk refuses; 0: 1000 */
 };
 
 /* NULL with err: locked by another hub, foreign, newer, damaged... */
 struct store *store_open(const struct store_config *, struct err *);
-void store_close(struct store *);	/* commits and tells what waits first */
+void store_close(struct store *); /* commits and tells what waits first */
 void store_drain(struct store *);
-void store_flush(struct store *);	/* waits; for shutdown and tests */
+void store_flush(struct store *); /* waits; for shutdown and tests */
 
 /* Random at the first start, then the same. Lent. */
 const char *store_hub_id(const struct store *);
-uint64_t store_epoch(const struct store *);	/* one more at each start */
+uint64_t store_epoch(const struct store *); /* one more at each start */
 uint64_t store_last_seq(const struct store *);
 
 /*
@@ -91,21 +94,21 @@ typedef void store_command_fn(void *arg, const struct store_command *);
 bool store_load(struct store *, store_command_fn *, void *arg, struct err *);
 struct store_agent {
 	const char *id;
-	const char *instance;	/* of our own agents, or NULL */
-	const char *about;	/* JSON object: version, tags, handlers...; NULL */
-	const char *config;	/* JSON object not yet handed over, or NULL */
+	const char *instance; /* of our own agents, or NULL */
+	const char *about; /* JSON object: version, tags, handlers...; NULL */
+	const char *config; /* JSON object not yet handed over, or NULL */
 	int64_t first_ms, last_ms;
 };
 typedef void store_agent_fn(void *arg, const struct store_agent *);
-bool store_load_agents(struct store *, store_agent_fn *, void *arg,
-    struct err *);
+bool
+store_load_agents(struct store *, store_agent_fn *, void *arg, struct err *);
 
 /* Accepting: 'done' comes after the sync. What is lent is copied. A 'seq' of
  * 0 is given the next one; store_last_seq tells it at once. */
 enum store_accepted { STORE_NEW, STORE_DUPLICATE, STORE_CONFLICT };
 typedef void store_accept_fn(void *arg, enum store_accepted,
-    const struct store_command *existing,	/* of a duplicate, conflict */
-    const struct err *);	/* NULL unless the disk refused */
+    const struct store_command *existing, /* of a duplicate, conflict */
+    const struct err *); /* NULL unless the disk refused */
 /* A duplicate has the same agent, type, payload, argv; same digest. False
  * with err (EXIT_RETRY) when too much waits. */
 bool store_accept(struct store *, const struct store_command *,
@@ -120,38 +123,39 @@ bool store_step(struct store *, const char *id, const struct store_step *,
 
 /* A fact for the history that changes no state (a second ack, say). From
  * the 1000th line of a command's history on, notes are dropped. */
-bool store_note(struct store *, const char *id, int64_t at_ms,
-    const char *note);
+bool
+store_note(struct store *, const char *id, int64_t at_ms, const char *note);
 
 /* Reading. The arguments are lent during the callback. A command that has
  * not ended and whose checksum is wrong comes as CMD_DEAD. The history is
  * the newest 1000 lines, oldest first. */
 struct store_history {
 	enum command_state state;
-	bool is_note;		/* then 'state' means nothing */
+	bool is_note; /* then 'state' means nothing */
 	int64_t at_ms;
 	const char *method, *note;
 };
-typedef void store_get_fn(void *arg, const struct store_command *,	/* NULL: none */
+typedef void
+store_get_fn(void *arg, const struct store_command *, /* NULL: none */
     const struct store_history *, size_t n, const struct err *);
-bool store_get(struct store *, const char *id, store_get_fn *, void *arg,
-    struct err *);
+bool store_get(
+    struct store *, const char *id, store_get_fn *, void *arg, struct err *);
 
 struct store_filter {
-	const char *agent;	/* NULL: all */
-	const char *type;	/* NULL: all */
-	unsigned states;	/* bits 1 << state; 0: all */
-	uint64_t before_seq;	/* 0: from the newest */
-	unsigned limit;		/* 1..10000 */
+	const char *agent; /* NULL: all */
+	const char *type; /* NULL: all */
+	unsigned states; /* bits 1 << state; 0: all */
+	uint64_t before_seq; /* 0: from the newest */
+	unsigned limit; /* 1..10000 */
 };
 typedef void store_list_fn(void *arg, const struct store_command *, size_t n,
-    const struct err *);	/* newest first; payload may be NULL */
+    const struct err *); /* newest first; payload may be NULL */
 bool store_list(struct store *, const struct store_filter *, store_list_fn *,
     void *arg, struct err *);
 
 /* Upserts; NULL fields stay, an empty 'config' clears it. */
-bool store_agent(struct store *, const struct store_agent *,
-    store_done_fn *, void *arg);
+bool store_agent(
+    struct store *, const struct store_agent *, store_done_fn *, void *arg);
 
 /* Forgets finished commands that ended before 'before_ms' or are not among
  * the newest 'keep' finished ones (either is enough). The oldest first, 1000
