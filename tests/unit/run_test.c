@@ -107,7 +107,7 @@ every_exit_status_arrives(void **state)
 	static const char body[] = "#!/bin/sh\nexit $1\n";
 	const char *path =
 	    scratch_write(*state, "exit", body, sizeof body - 1, 0755);
-	char number[8], *argv[] = { (char *)"exit", number, NULL };
+	char number[16], *argv[] = { (char *)"exit", number, NULL };
 	int code;
 
 	for (code = 0; code <= 255; code++) {
