@@ -218,6 +218,8 @@ $B/tools/%:
 	    -lssl -lcrypto
 
 tools: $(TOOLS:%=$B/tools/%)
+# the objects of the tests are wanted again
+.SECONDARY:
 unit: $(UNIT:%=$B/unit/%_test)
 
 # ---- completions and manuals, from the lists the programs run on --------
@@ -282,9 +284,11 @@ fuzz:
 	@$(MAKE) --no-print-directory -s SAN=1 build/san/unit/fuzz_test
 	@build/san/unit/fuzz_test $(EWS_FUZZ_SECONDS) $(EWS_FUZZ_SEED)
 
+# the benches source one another
 lint: man
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
 	shellcheck share/*.sh share/examples/handlers/* .ci/run tests/lib/*.bash
+	shellcheck -e SC1091,SC2034,SC2154 tests/bench/*.sh
 	mandoc -Tlint -Wwarning $(MAN:%=$B/man/%)
 	clang-tidy --quiet $(ALL_SRC) -- $(CPPFLAGS) $(PCFLAGS) $(CSTD)
 

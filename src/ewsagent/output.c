@@ -162,6 +162,7 @@ forget(struct output *o)
 	if (o->stream)
 		DL_DELETE(o->set->list, o);
 	if (o->stream && o->ended) {
+		/* NOLINTNEXTLINE(*-core.NullDereference): a ring behind */
 		DL_DELETE2(o->set->ended, o, older, younger);
 		o->set->n_ended--;
 	}

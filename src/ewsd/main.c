@@ -47,7 +47,7 @@ static int
 describe_stats(void)
 {
 #define STAT(name, gauge, help)                                                \
-	printf("%-24s %s  %s\n", #name, gauge ? "gauge  " : "counter", help);
+	printf("%-24s %s  %s\n", #name, (gauge) ? "gauge  " : "counter", help);
 #include "ewsd/core/stats.def"
 #undef STAT
 	return prog_end(EXIT_OK);

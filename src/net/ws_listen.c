@@ -34,7 +34,7 @@ peer_of(int fd, struct ws_peer *peer)
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} sa;
+	} sa = { 0 };
 	socklen_t len = sizeof sa;
 	char *a = peer->address;
 
@@ -169,7 +169,7 @@ bind_to(const struct ws_listen *want, struct err *err)
 static int
 bound_port(int fd)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof ss;
 
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # common.sh - what the benchmarks share: a private directory, a hub, an end
 #
 # Sourced, with $here set. Everything is on loopback and in two directories

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # ews.bash - what the tests share: private directories, a hub, agents
 #
 # Every test has its own directory, its own ports, its own sockets. What a

@@ -153,7 +153,8 @@ fail_a_sync(struct scratch *s)
 	db_flush(d);
 	CHECK(lost.done == 1 && lost.status == EXIT_IO);
 	db_stats(d, &st);
-	CHECK(st.failures == 1 && st.reopened == 1);
+	/* once, or twice if the next attempt came before we looked */
+	CHECK(st.failures >= 1 && st.reopened == st.failures);
 	CHECK(db_submit(d, DB_MAY, count_job, count_done, &c, NULL));
 	until_done(d, &c.done);
 	CHECK(c.rows == 1);
