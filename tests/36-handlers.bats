@@ -33,7 +33,7 @@ link_is() {
 kill_agent() {
 	kill -KILL "$AGENT_PID"
 	gone "$AGENT_PID" 10
-	PIDS=("${PIDS[@]/$AGENT_PID/}")
+	forget "$AGENT_PID"
 }
 
 history() {

@@ -43,7 +43,7 @@ check_effects() {
 		sleep "0.$(printf %03d $((RANDOM % 150)))"
 		kill -KILL "$HUB_PID"
 		gone "$HUB_PID" 10
-		PIDS=("${PIDS[@]/$HUB_PID/}")
+		forget "$HUB_PID"
 		restart_ewsd
 	done
 	touch "$D/stop"
@@ -64,12 +64,12 @@ check_effects() {
 		if ((RANDOM % 2)); then
 			kill -KILL "$HUB_PID"
 			gone "$HUB_PID" 10
-			PIDS=("${PIDS[@]/$HUB_PID/}")
+			forget "$HUB_PID"
 			restart_ewsd
 		else
 			kill -KILL "$AGENT_PID"
 			gone "$AGENT_PID" 10
-			PIDS=("${PIDS[@]/$AGENT_PID/}")
+			forget "$AGENT_PID"
 			start_agent_nowait mini --reconnect-min 10ms --reconnect-max 100ms
 		fi
 	done
@@ -92,7 +92,7 @@ check_effects() {
 	for i in 1 2 3 4 5; do
 		sleep 0.2
 		end_process "$HUB_PID"
-		PIDS=("${PIDS[@]/$HUB_PID/}")
+		forget "$HUB_PID"
 		restart_ewsd
 	done
 	touch "$D/stop"

@@ -92,7 +92,7 @@ fingerprint() {
 end_hub() {
 	kill "-${1:-TERM}" "$HUB_PID"
 	gone "$HUB_PID" 15
-	PIDS=("${PIDS[@]/$HUB_PID/}")
+	forget "$HUB_PID"
 }
 
 # a hub that has two commands for an agent, and is gone

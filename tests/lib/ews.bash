@@ -28,13 +28,18 @@ setup() {
 	ews_setup
 }
 
+# Only what still runs and is this shell's own: the number of a process that
+# has ended may be another's by now.
 teardown() {
-	local pid status=0
+	local pid running status=0
+	running=" $(jobs -pr | tr '\n' ' ')"
 	for pid in "${PIDS[@]}"; do
+		[[ $running == *" $pid "* ]] || continue
 		kill -TERM "$pid" 2>/dev/null || true
 		kill -CONT "$pid" 2>/dev/null || true
 	done
 	for pid in "${PIDS[@]}"; do
+		[[ $running == *" $pid "* ]] || continue
 		gone "$pid" 15 || { kill -KILL "$pid" 2>/dev/null; status=1; }
 	done
 	if grep -sE 'ERROR: (Address|Leak|Undefined)|runtime error:|Assertion' \
@@ -74,6 +79,15 @@ until_true() {
 gone() {
 	until_true "$2" not_running "$1" || return 1
 	wait "$1" 2>/dev/null || true
+}
+
+# forget PID: it has ended already; its number may be another's by now.
+forget() {
+	local pid kept=()
+	for pid in "${PIDS[@]}"; do
+		[ "$pid" = "$1" ] || kept+=("$pid")
+	done
+	PIDS=("${kept[@]}")
 }
 
 not_running() {
@@ -153,6 +167,7 @@ handler() {
 end_process() {
 	kill "-${2:-TERM}" "$1"
 	gone "$1" 15
+	forget "$1"
 }
 
 # A foreign agent's WebSocket: edge_ws ID STEP...
