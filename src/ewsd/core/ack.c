@@ -1,5 +1,5 @@
 /*
- * ack - what an agent says of a command (PROTOCOL 2.6, WIRE command_ack)
+ * ack - what an agent says of a command (PROTOCOL 2.6, ews-protocol(7))
  *
  * Of our agents the first end counts, of foreign ones the last.
  */

@@ -13,7 +13,7 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
-/* WIRE limits: the window an agent may be ahead, and when it is told. */
+/* ews-protocol(7), limits: the window an agent may be ahead, and when it is told. */
 enum { WINDOW = 256 * 1024, CHUNK_MAX = 32 * 1024, CREDIT_STEP = 32 * 1024 };
 
 struct output_state {
