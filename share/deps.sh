@@ -14,6 +14,8 @@ cmd:pkg-config | pkg-config | pkg-config
 cmd:jq | jq | jq
 cmd:bats | bats | bats-core
 cmd:parallel | parallel | parallel
+cmd:ps | procps | -
+cmd:col | bsdextrautils | -
 cmd:openssl | openssl | openssl@3
 cmd:curl | curl | curl
 cmd:mandoc | mandoc | -
