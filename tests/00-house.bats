@@ -61,6 +61,10 @@ teardown() { :; }
 	done
 }
 
+@test "no test negates in passing: a line that begins with ! cannot fail" {
+	run -1 grep -nE '^[[:space:]]+! [^|]*$' tests/*.bats
+}
+
 @test "the shell scripts are clean" {
 	shellcheck share/*.sh share/examples/handlers/* .ci/run
 }

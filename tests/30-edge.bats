@@ -255,16 +255,61 @@ foreign() {
 @test "one log line per event, whatever the id" {
 	id=$'evil%0aFAKE%20LINE'
 	wsprobe --port "$HUB_PORT" --path "/edge/ws?edge_agent_id=$id" --header "Authorization: Bearer $SECRET" expect-status 403
-	! grep -q '^FAKE LINE' "$D/ewsd.log"
+	run -1 grep -q '^FAKE LINE' "$D/ewsd.log"
 }
 
 @test "the secret is in no log" {
 	edge_ws luna1 send '{"type":"ping"}' recv-match pong
 	probe "Bearer ${SECRET}x" "/edge/ws?edge_agent_id=luna1" expect-status 403
-	! grep -qF "$SECRET" "$D/ewsd.log"
+	run -1 grep -qF "$SECRET" "$D/ewsd.log"
 }
 
-@test "SIGTERM: the listener closes first, then agents get 1012" {
+@test "SIGTERM: who is told 1012 finds the listener closed already" {
+	# one that answers no close holds the hub while the other looks
+	edge_ws luna2 --no-pong say here hold >"$D/mute" 2>&1 3>&- &
+	PIDS+=($!)
+	edge_ws luna1 say here recv-close 1012 'Service Restart' >"$D/seen" 3>&- &
+	agent=$!
+	until_true 10 agent_is luna1 online
+	until_true 10 agent_is luna2 online
+	kill -TERM "$HUB_PID"
+	wait $agent
+	kill -0 "$HUB_PID" # still there, and yet:
+	run -7 curl -sS -m 2 "$HUB/health"
+	gone "$HUB_PID" 15
+}
+
+@test "every known field with every wrong type: no crash, no disconnect" {
+	ewsctl send --queue-unknown --id c1 luna1 x >/dev/null
+	good='{"type":"command_ack","data":{"command_id":"c1","status":"received","success":true,"error":"e","completed_at":"2025-12-09T20:47:14.123Z","timestamp":"2025-12-09T20:47:14.123Z","exit_code":1,"signal":1,"duration_ms":1,"stdout_bytes":1,"stdout_kept":1,"reason":"r","tail":{},"stream":"stdout","offset":1,"data":"x","data64":"eA=="}}'
+	wrong='[null, true, -1, 1e300, 9007199254740993, "", "\u0001", [], {}, [1], {"a":1}]'
+	mapfile -t messages < <(jq -c --argjson wrong "$wrong" '. as $g |
+	    (($wrong[] as $w | ($g + {type: $w}, $g + {data: $w}, $w)),
+	     ($g.data | keys[] as $k | $wrong[] as $w |
+	      (["command_ack","output","hello","status","cancel"][] as $t |
+	       {type: $t, data: ($g.data + {($k): $w})})))' <<<"$good")
+	[ "${#messages[@]}" -gt 800 ]
+	# for our own agents too, who may say more; a hello that is wrong may
+	# be refused, the hub may not mind
+	for ((i = 0; i < ${#messages[@]}; i += 90)); do
+		steps=()
+		for m in "${messages[@]:i:90}"; do
+			[[ $m == *'"status":"completed"'* ]] || steps+=(send "$m")
+		done
+		edge_ws "x$i" "${steps[@]}" send '{"type":"ping"}' recv-match pong >/dev/null
+		edge_ws "y$i" --protocol ews.v1 recv-match hello \
+		    send '{"type":"hello","data":{"instance":"i"}}' "${steps[@]}" sleep 20 >/dev/null 2>&1 || true
+	done
+	ewsctl ping
+	command_is c1 accepted
+	for m in "${messages[@]:0:60}"; do
+		edge_http POST /edge/sync -d "$m"
+		[[ $status =~ ^(200|400|403|413|422|429)$ ]] || { echo "$status $m"; return 1; }
+	done
+	ewsctl ping
+}
+
+@test "SIGTERM: agents get 1012, and the hub ends" {
 	edge_ws luna1 say here recv-close 1012 'Service Restart' >"$D/seen" 3>&- &
 	agent=$!
 	until_true 10 agent_is luna1 online

@@ -69,7 +69,7 @@ load lib/ews
 	cat "$D/ewsd.log" "$D/ewsd.out" >"$D/said"
 	grep -q "$D/state/secret" "$D/said"
 	[ "$(grep -cE '^ *(\$ )?ews(ctl|agent) ' "$D/said")" -eq 3 ]
-	! grep -qF "$SECRET" "$D/said"
+	run -1 grep -qF "$SECRET" "$D/said"
 }
 
 @test "the empty and the well-known secret are refused" {
@@ -85,6 +85,17 @@ load lib/ews
 	run -78 timeout 10 ewsd --listen 127.0.0.1:0 --state-dir "$D/state" --secret-file "$D/s"
 	[[ $output == *"$D/s"* ]]
 	run -78 timeout 10 ewsagent --hub http://127.0.0.1:1 --id a --state-dir "$D/a" --secret-file "$D/s" --handlers "$D/handlers"
+}
+
+@test "EWS_LOOSE_FILES takes a loose file all the same, and says so in the log" {
+	echo abcdefghijklmnopqrstuvwxyz >"$D/s"
+	printf 'max-line = 70000\n' >"$D/c.conf"
+	chmod 666 "$D/s" "$D/c.conf"
+	run -78 ewsd --config "$D/c.conf" --secret-file "$D/s" --check-config
+	export EWS_LOOSE_FILES=yes
+	run -0 ewsd --config "$D/c.conf" --secret-file "$D/s" --check-config
+	[[ $output == *"$D/c.conf"*"$D/s"* ]]
+	EWS_LOOSE_FILES=1 run -78 ewsd --secret-file "$D/s" --check-config
 }
 
 @test "the secret is gone from the environment of hub, agent and handlers" {

@@ -36,7 +36,7 @@ link_is() {
 	    '📤 SENDING COMMAND ACK via WebSocket' 'executed successfully'; do
 		grep -qF "$line" "$D/mini.log" || { echo "no line: $line"; return 1; }
 	done
-	! grep -qF "$SECRET" "$D/mini.log"
+	run -1 grep -qF "$SECRET" "$D/mini.log"
 }
 
 @test "WebSockets refused: commands run by polling, output and exit status too" {

@@ -32,7 +32,8 @@ bool path_private_dir(const char *dir, struct err *);
  * a directory or a device is refused. */
 char *path_read(const char *path, size_t max, size_t *len, struct err *);
 /* The same, but the file must be ours (or root's) and closed to group and
- * others (ABUSE 58), and one trailing newline is cut. "-" is no name. */
+ * others (ABUSE 58; EWS_LOOSE_FILES=yes lets it pass, with a line in the
+ * log), and one trailing newline is cut. "-" is no name. */
 char *path_read_secret(const char *path, struct err *);
 /* The same for what is no secret but is believed (a configuration file):
  * ours or root's, not writable by group or others, nothing cut. *absent

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/log.h"
 #include "lib/mem.h"
 
 enum { HOOKS_MAX = 8, SIGNALS_MAX = 8 };
@@ -86,8 +87,11 @@ loop_new(void)
 static void
 count_open(uv_handle_t *handle, void *arg)
 {
-	if (!uv_is_closing(handle))
-		++*(unsigned *)arg;
+	if (uv_is_closing(handle))
+		return;
+	log_error("loop: a handle of type %s was left open",
+	    uv_handle_type_name(handle->type));
+	++*(unsigned *)arg;
 }
 
 static void
