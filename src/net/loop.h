@@ -16,7 +16,7 @@ typedef void loop_fn(void *arg);
 
 struct loop *loop_new(void);
 /* Runs until every handle is closed, then frees; a handle left open by its
- * owner is an assertion. */
+ * owner is an error in the log, and the loop is not freed. */
 void loop_free(struct loop *);
 uv_loop_t *loop_uv(struct loop *);
 
