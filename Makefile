@@ -18,7 +18,9 @@ B := build/$(if $(filter 1,$(SAN)),san,opt)
 LIB_SRC = \
 	src/lib/backoff.c src/lib/buf.c src/lib/clock.c src/lib/clock_span.c \
 	src/lib/conf.c src/lib/conf_file.c src/lib/conf_flag.c \
-	src/lib/conf_print.c src/lib/conf_text.c src/lib/ctl.c \
+	src/lib/conf_print.c src/lib/conf_text.c src/lib/cron.c \
+	src/lib/cron_next.c src/lib/day.c src/lib/target.c src/lib/tz.c \
+	src/lib/tz_file.c src/lib/tz_rule.c src/lib/ctl.c \
 	src/lib/ctl_io.c src/lib/err.c src/lib/hash.c src/lib/id.c \
 	src/lib/json.c src/lib/json_span.c src/lib/line.c src/lib/log.c \
 	src/lib/log_limit.c src/lib/mem.c \
@@ -83,6 +85,7 @@ EWSCTL_SRC = \
 	src/ewsctl/main.c src/ewsctl/output_json.c src/ewsctl/output_text.c
 
 UNIT = \
+	cron day target tz \
 	agents auth backoff buf clock command conf ctl err hash edge id json line log path secret str unix \
 	db db_disk db_file frame gate hub_url ledger linkplan outbox outq store store_disk handlers run spool work jsock ws \
 	http ws_client ws_frames ws_tls fuzz

@@ -3,7 +3,8 @@
 #
 # One list: "what shows that it is here | Debian's package | Homebrew's".
 # A "pc:" is a pkg-config module, "cmd:" a command, "file:" a file anywhere
-# under the library folders; "-" means that the system needs none.
+# under the library folders, "zone:" a time zone; "-" means that the system
+# needs none.
 set -eu
 
 list='
@@ -32,12 +33,14 @@ pc:inih | libinih-dev | inih
 pc:libcrypto | libssl-dev | openssl@3
 pc:cmocka | libcmocka-dev | cmocka
 file:uthash.h | uthash-dev | uthash
+zone:Europe/Berlin | tzdata | -
 file:libwebsockets-evlib_uv.so | libwebsockets-evlib-uv | -
 '
 
 here() {
 	case $1 in
 	cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
+	zone:*) [ -e "/usr/share/zoneinfo/${1#zone:}" ] ;;
 	pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
 	file:*)
 		for dir in /usr/include /usr/local/include /opt/homebrew/include \

@@ -121,6 +121,9 @@ command_make(
 	c->created_ms = from->created_ms;
 	c->updated_ms = from->updated_ms;
 	c->deadline_ms = from->deadline_ms;
+	c->run_at_ms = from->run_at_ms;
+	c->expires_ms = from->expires_ms;
+	c->schedule = from->schedule != NULL ? mem_dup(from->schedule) : NULL;
 	c->flags = from->flags;
 	c->attempts = from->attempts;
 	c->method = method_word(from->method);
@@ -153,6 +156,7 @@ command_drop(struct command *c)
 	free(c->payload);
 	free(c->argv);
 	free(c->asker);
+	free(c->schedule);
 	free(c);
 }
 

@@ -42,6 +42,8 @@ struct command {
 	enum command_priority priority;
 	uint64_t seq, tag; /* tag: for outq, unique, not 0 */
 	int64_t created_ms, updated_ms, deadline_ms;
+	int64_t run_at_ms, expires_ms; /* wall; 0: at once, never */
+	char *schedule; /* the schedule that fired it, or NULL */
 	unsigned flags, attempts; /* store_flag */
 	const char *method; /* of the last delivery: static, or NULL */
 	bool in_flight; /* counted in the agent's window */
@@ -70,6 +72,13 @@ struct command_request {
 	const char *asker;
 	enum command_priority priority;
 	int64_t deadline_ms; /* 0: the agent's own */
+	int64_t run_at_ms; /* not before (wall); 0: at once */
+	int64_t ttl_ms; /* not started within: expired; 0: for ever */
+	const char *schedule; /* the schedule that fires it, or NULL */
+	bool at_edge; /* the agent holds it until run_at_ms */
+	bool late_skip; /* run_at_ms missed: expired, not run late */
+	bool stdin_stream; /* the handler's stdin is streamed */
+	bool evict_oldest; /* a full queue: the oldest makes room */
 	bool stream, at_least_once;
 	bool queue_unknown; /* an agent never seen is no error */
 };

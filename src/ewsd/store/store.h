@@ -47,11 +47,27 @@ struct store_command {
 	unsigned flags; /* enum store_flag */
 	const char *method; /* of the last delivery: "websocket", or NULL */
 	unsigned attempts; /* deliveries */
+	int64_t run_at_ms; /* not before; 0: at once */
+	int64_t expires_ms; /* not started by then: expired; 0: never */
+	const char *schedule; /* the schedule that fired it, or NULL */
+	bool cleared; /* ended badly, and somebody has seen to it */
 	struct store_outcome outcome;
 };
 enum store_flag {
 	STORE_STREAM = 1, /* output is wanted live */
-	STORE_AT_LEAST_ONCE = 2 /* may be sent again to a foreign agent */
+	STORE_AT_LEAST_ONCE = 2, /* may be sent again to a foreign agent */
+	STORE_AT_EDGE = 4, /* the agent holds it until run_at */
+	STORE_STDIN = 8, /* the handler's stdin is streamed */
+	STORE_LATE_SKIP = 16 /* fired late: expired instead */
+};
+
+/* The last part of what a handler wrote, as an end carries it. */
+struct store_kept {
+	struct {
+		int64_t first; /* offset of the first byte */
+		const char *bytes;
+		size_t len; /* 0: nothing of this stream */
+	} streams[2];
 };
 
 /* One step of a command's life. Fields that are NULL or -1 stay. */
@@ -61,6 +77,7 @@ struct store_step {
 	const char *method; /* how it was delivered, or NULL */
 	const char *note; /* for the history, or NULL */
 	const struct store_outcome *outcome; /* for ends, or NULL */
+	const struct store_kept *kept; /* for ends, or NULL */
 	bool attempt; /* counts one delivery */
 	bool lazy; /* nobody waits for it: it may rest for some
 				 * ms, to share the sync of others */

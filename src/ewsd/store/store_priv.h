@@ -21,7 +21,7 @@ struct store {
 	"seq, id, agent, type, argv, asker, priority, state, ended, "          \
 	"created_ms, updated_ms, deadline_ms, flags, method, attempts, "       \
 	"exit_code, signal, duration_ms, stdout_bytes, stderr_bytes, "         \
-	"reason, error, detail, "
+	"reason, error, detail, run_at_ms, expires_ms, schedule, cleared, "
 #define ROW_FULL                                                               \
 	ROW_COLUMNS "digest, payload FROM commands LEFT JOIN payloads "        \
 		    "USING (seq) "

@@ -31,6 +31,10 @@ enum column {
 	REASON,
 	ERROR,
 	DETAIL,
+	RUN_AT,
+	EXPIRES,
+	SCHEDULE,
+	CLEARED,
 	DIGEST,
 	PAYLOAD
 };
@@ -91,6 +95,10 @@ row_read(sqlite3_stmt *q, struct store_command *c)
 		.flags = (unsigned)number(q, FLAGS, 0),
 		.method = db_text(q, METHOD),
 		.attempts = (unsigned)number(q, ATTEMPTS, 0),
+		.run_at_ms = number(q, RUN_AT, 0),
+		.expires_ms = number(q, EXPIRES, 0),
+		.schedule = db_text(q, SCHEDULE),
+		.cleared = number(q, CLEARED, 0) != 0,
 	};
 	state_from(text_or(db_text(q, STATE), ""), &c->state);
 	read_outcome(q, &c->outcome);
@@ -180,6 +188,7 @@ row_copy(
 		{ &c.argv, 0 },
 		{ &c.asker, 0 },
 		{ &c.method, 0 },
+		{ &c.schedule, 0 },
 		{ &o->reason, 0 },
 		{ &o->error, 0 },
 		{ &o->detail, 0 },

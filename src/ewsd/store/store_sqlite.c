@@ -63,6 +63,72 @@ static const char *const migrations[] = {
 	" first_ms INTEGER NOT NULL,"
 	" last_ms INTEGER NOT NULL"
 	") WITHOUT ROWID;",
+
+	/* Plans, kept output, ends that somebody has to see to, what an
+	 * agent's link went through, and the runs of "ewsctl cron". */
+	"ALTER TABLE commands ADD COLUMN run_at_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE commands ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE commands ADD COLUMN schedule TEXT;"
+	"ALTER TABLE commands ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX commands_dead ON commands (seq) WHERE ended = 1"
+	" AND cleared = 0 AND state IN ('refused', 'expired', 'dead',"
+	" 'interrupted', 'failed');"
+	"CREATE TABLE outputs ("
+	" seq INTEGER NOT NULL," /* of the command */
+	" stream INTEGER NOT NULL," /* 0 stdout, 1 stderr */
+	" first INTEGER NOT NULL," /* offset of the first byte */
+	" data BLOB NOT NULL,"
+	" UNIQUE (seq, stream)"
+	");"
+	"CREATE TABLE schedules ("
+	" id TEXT PRIMARY KEY,"
+	" agent TEXT NOT NULL,"
+	" type TEXT NOT NULL,"
+	" request TEXT NOT NULL," /* JSON: payload, argv, priority... */
+	" cron TEXT NOT NULL,"
+	" tz TEXT NOT NULL,"
+	" late TEXT NOT NULL," /* run, skip */
+	" paused INTEGER NOT NULL,"
+	" created_ms INTEGER NOT NULL,"
+	" next_ms INTEGER NOT NULL," /* 0: never again */
+	" last_ms INTEGER NOT NULL,"
+	" last_command TEXT,"
+	" fired INTEGER NOT NULL,"
+	" missed INTEGER NOT NULL,"
+	" asker TEXT"
+	") WITHOUT ROWID;"
+	"ALTER TABLE agents ADD COLUMN tags TEXT;" /* given here: JSON array */
+	"CREATE TABLE agent_log ("
+	" agent TEXT NOT NULL,"
+	" n INTEGER NOT NULL,"
+	" at_ms INTEGER NOT NULL,"
+	" what TEXT NOT NULL,"
+	" text TEXT,"
+	" PRIMARY KEY (agent, n)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE jobs ("
+	" host TEXT NOT NULL,"
+	" name TEXT NOT NULL,"
+	" every_ms INTEGER NOT NULL," /* 0: nobody said */
+	" grace_ms INTEGER NOT NULL,"
+	" first_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (host, name)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE job_runs ("
+	" n INTEGER PRIMARY KEY,"
+	" run_id TEXT NOT NULL UNIQUE,"
+	" host TEXT NOT NULL,"
+	" name TEXT NOT NULL,"
+	" started_ms INTEGER NOT NULL,"
+	" ended_ms INTEGER," /* NULL: runs, or nobody knows */
+	" exit_code INTEGER,"
+	" signal INTEGER,"
+	" duration_ms INTEGER,"
+	" overlap INTEGER NOT NULL," /* not run: another one ran */
+	" output_bytes INTEGER,"
+	" output BLOB" /* its last part */
+	");"
+	"CREATE INDEX job_runs_job ON job_runs (host, name, n);",
 	NULL
 };
 

@@ -51,9 +51,9 @@ insert_command(struct db *db, const struct store_command *c, struct err *err)
 	sqlite3_stmt *q = db_sql(db,
 	    "INSERT INTO commands (seq, id, agent, type, state, ended,"
 	    " priority, flags, attempts, created_ms, updated_ms,"
-	    " deadline_ms, asker, argv)"
+	    " deadline_ms, asker, argv, run_at_ms, expires_ms, schedule)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?9, ?10,"
-	    " ?11, ?12) ON CONFLICT (id) DO NOTHING");
+	    " ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING");
 
 	sqlite3_bind_int64(q, 1, (int64_t)c->seq);
 	db_bind(q, 2, c->id);
@@ -67,6 +67,9 @@ insert_command(struct db *db, const struct store_command *c, struct err *err)
 	sqlite3_bind_int64(q, 10, c->deadline_ms);
 	db_bind(q, 11, c->asker);
 	db_bind(q, 12, c->argv);
+	sqlite3_bind_int64(q, 13, c->run_at_ms);
+	sqlite3_bind_int64(q, 14, c->expires_ms);
+	db_bind(q, 15, c->schedule);
 	return db_step(q, err);
 }
 
