@@ -19,14 +19,14 @@ LIB_SRC = \
 	src/lib/backoff.c src/lib/buf.c src/lib/clock.c src/lib/clock_span.c \
 	src/lib/conf.c src/lib/conf_file.c src/lib/conf_flag.c \
 	src/lib/conf_print.c src/lib/conf_text.c src/lib/cron.c \
-	src/lib/cron_next.c src/lib/day.c src/lib/target.c src/lib/tz.c \
-	src/lib/tz_file.c src/lib/tz_rule.c src/lib/ctl.c \
-	src/lib/ctl_io.c src/lib/err.c src/lib/hash.c src/lib/id.c \
+	src/lib/cron_next.c src/lib/ctl.c src/lib/ctl_io.c src/lib/day.c \
+	src/lib/err.c src/lib/hash.c src/lib/id.c \
 	src/lib/json.c src/lib/json_span.c src/lib/line.c src/lib/log.c \
 	src/lib/log_limit.c src/lib/mem.c \
 	src/lib/path.c src/lib/path_file.c src/lib/port.c src/lib/prog.c \
-	src/lib/secret.c src/lib/state.c src/lib/str.c src/lib/str_code.c \
-	src/lib/str_utf8.c src/lib/unix.c
+	src/lib/secret.c src/lib/sha256.c src/lib/state.c src/lib/str.c src/lib/str_code.c \
+	src/lib/str_utf8.c src/lib/target.c src/lib/tz.c \
+	src/lib/tz_file.c src/lib/tz_rule.c src/lib/unix.c
 DB_SRC = src/lib/db.c src/lib/db_batch.c src/lib/db_file.c src/lib/db_lock.c \
 	src/lib/db_sql.c
 NET_SRC = \
@@ -37,9 +37,11 @@ NET_SRC = \
 	src/net/ws_listen.c src/net/ws_message.c src/net/ws_sock.c \
 	src/net/ws_tls.c src/net/ws_url.c src/net/ws_wheel.c
 EWSD_SRC = \
+	src/ewsd/dialect/ctl_agents.c src/ewsd/dialect/ctl_dead.c \
 	src/ewsd/dialect/call.c src/ewsd/dialect/ctl.c \
 	src/ewsd/dialect/ctl_cancel.c src/ewsd/dialect/ctl_conn.c \
-	src/ewsd/dialect/ctl_read.c src/ewsd/dialect/ctl_send.c \
+	src/ewsd/dialect/ctl_input.c src/ewsd/dialect/ctl_read.c \
+	src/ewsd/dialect/ctl_send.c src/ewsd/dialect/ctl_watch.c \
 	src/ewsd/dialect/edge.c src/ewsd/dialect/edge_ack.c \
 	src/ewsd/dialect/edge_admin.c src/ewsd/dialect/edge_answer.c \
 	src/ewsd/dialect/edge_http.c \
@@ -50,26 +52,55 @@ EWSD_SRC = \
 	src/ewsd/door/door_http.c src/ewsd/door/door_net.c src/ewsd/door/listen_spec.c \
 	src/ewsd/door/door_unix.c src/ewsd/door/door_ws.c \
 	src/ewsd/door/routes.c src/ewsd/hub.c src/ewsd/hub_dirs.c \
-	src/ewsd/hub_talk.c src/ewsd/main.c
+	src/ewsd/hub_talk.c src/ewsd/main.c \
+	src/ewsd/dialect/ctl_jobs.c src/ewsd/dialect/ctl_schedule.c
 CORE_SRC = \
+	src/ewsd/core/agent_log.c src/ewsd/core/conflict.c \
+	src/ewsd/core/evict.c \
+	src/ewsd/core/later.c src/ewsd/core/requeue.c src/ewsd/core/tags.c \
 	src/ewsd/core/ack.c src/ewsd/core/agents.c src/ewsd/core/auth.c \
 	src/ewsd/core/auth_set.c src/ewsd/core/cancel.c \
 	src/ewsd/core/client.c src/ewsd/core/command.c \
 	src/ewsd/core/command_end.c src/ewsd/core/command_json.c \
 	src/ewsd/core/command_submit.c src/ewsd/core/core.c \
-	src/ewsd/core/flap.c src/ewsd/core/link.c \
+	src/ewsd/core/flap.c src/ewsd/core/input.c src/ewsd/core/watch.c \
+	src/ewsd/core/link.c \
 	src/ewsd/core/link_send.c src/ewsd/core/output.c \
-	src/ewsd/core/queue.c src/ewsd/core/rate.c src/ewsd/core/stats.c
+	src/ewsd/core/output_chunk.c src/ewsd/core/output_end.c \
+	src/ewsd/core/queue.c src/ewsd/core/rate.c src/ewsd/core/stats.c \
+	src/ewsd/core/jobs.c src/ewsd/core/due.c src/ewsd/core/planned.c \
+	src/ewsd/core/schedule.c src/ewsd/core/schedule_change.c \
+	src/ewsd/core/schedule_fire.c src/ewsd/core/schedule_json.c \
+	src/ewsd/core/jobs_due.c
 STORE_SRC = \
-	src/ewsd/store/store_keep.c src/ewsd/store/store_read.c \
+	src/ewsd/store/store_agents.c src/ewsd/store/store_dead.c \
+	src/ewsd/store/store_note.c \
+	src/ewsd/store/store_keep.c src/ewsd/store/store_output.c \
+	src/ewsd/store/store_read.c \
 	src/ewsd/store/store_row.c src/ewsd/store/store_sqlite.c \
-	src/ewsd/store/store_write.c
+	src/ewsd/store/store_write.c \
+	src/ewsd/store/store_jobs.c src/ewsd/store/store_schedule.c
 WORK_SRC = \
-	src/ewsagent/exec.c src/ewsagent/handlers.c src/ewsagent/job.c \
+	src/ewsagent/agenda.c src/ewsagent/chunk.c src/ewsagent/exec.c \
+	src/ewsagent/handlers.c src/ewsagent/handlers_conf.c \
+	src/ewsagent/handlers_conf_read.c src/ewsagent/job.c \
+	src/ewsagent/jobqueue.c \
 	src/ewsagent/ledger.c src/ewsagent/output.c src/ewsagent/result.c \
-	src/ewsagent/run.c src/ewsagent/spawn.c src/ewsagent/spool.c \
-	src/ewsagent/work.c src/ewsagent/work_end.c src/ewsagent/work_run.c \
-	src/ewsagent/work_take.c
+	src/ewsagent/jobdir.c src/ewsagent/run.c src/ewsagent/run_conn.c \
+	src/ewsagent/run_end.c src/ewsagent/run_start.c \
+	src/ewsagent/shim_spec.c src/ewsagent/spawn.c src/ewsagent/spool.c \
+	src/ewsagent/work.c src/ewsagent/work_again.c \
+	src/ewsagent/work_cancel.c src/ewsagent/work_end.c \
+	src/ewsagent/work_hold.c src/ewsagent/work_input.c \
+	src/ewsagent/work_run.c src/ewsagent/work_status.c \
+	src/ewsagent/work_take.c src/ewsagent/work_tell.c
+# libc and what it needs of liblib, so that it starts at once
+SHIM_SRC = \
+	src/ewsagent/shim.c src/ewsagent/shim_conn.c \
+	src/ewsagent/shim_end.c src/ewsagent/shim_input.c
+SHIM_SHARED = \
+	src/ewsagent/jobdir.c src/ewsagent/run_end.c \
+	src/ewsagent/shim_spec.c src/ewsagent/spawn.c src/ewsagent/spool.c
 EWSAGENT_SRC = \
 	src/ewsagent/agent.c src/ewsagent/agent_status.c \
 	src/ewsagent/agent_stop.c src/ewsagent/agent_ways.c \
@@ -79,18 +110,37 @@ EWSAGENT_SRC = \
 	src/ewsagent/outbox.c src/ewsagent/poll.c src/ewsagent/poll_sync.c \
 	src/ewsagent/post.c src/ewsagent/self.c src/ewsagent/token.c
 EWSCTL_SRC = \
-	src/ewsctl/ask.c src/ewsctl/await.c src/ewsctl/cmd_change.c \
-	src/ewsctl/cmd_look.c src/ewsctl/cmd_run.c src/ewsctl/cmd_send.c \
-	src/ewsctl/help.c src/ewsctl/jq.c src/ewsctl/lines.c \
-	src/ewsctl/main.c src/ewsctl/output_json.c src/ewsctl/output_text.c
+	src/ewsctl/ask.c src/ewsctl/cmd_change.c src/ewsctl/cmd_dead.c \
+	src/ewsctl/cmd_later.c src/ewsctl/cmd_look.c src/ewsctl/cmd_run.c \
+	src/ewsctl/cmd_send.c src/ewsctl/cmd_why.c src/ewsctl/emit.c \
+	src/ewsctl/exits.c src/ewsctl/help.c src/ewsctl/input.c \
+	src/ewsctl/jq.c src/ewsctl/later_text.c src/ewsctl/lines.c \
+	src/ewsctl/main.c src/ewsctl/output_json.c src/ewsctl/output_text.c \
+	src/ewsctl/plan.c src/ewsctl/report.c src/ewsctl/session.c \
+	src/ewsctl/session_signal.c src/ewsctl/session_take.c \
+	src/ewsctl/signals.c src/ewsctl/why.c \
+	src/ewsctl/why_agent.c src/ewsctl/why_command.c src/ewsctl/why_schedule.c \
+	src/ewsctl/cmd_cron.c \
+	src/ewsctl/cmd_jobs.c \
+	src/ewsctl/cron_child.c \
+	src/ewsctl/cron_spool.c \
+	src/ewsctl/cron_tail.c \
+	src/ewsctl/jobs_text.c \
+	src/ewsctl/spill.c \
+	src/ewsctl/fan.c \
+	src/ewsctl/fan_link.c \
+	src/ewsctl/fan_out.c \
+	src/ewsctl/fan_report.c \
+	src/ewsctl/fan_who.c
 
 UNIT = \
-	cron day target tz \
-	agents auth backoff buf clock command conf ctl err hash edge id json line log path secret str unix \
-	db db_disk db_file frame gate hub_url ledger linkplan outbox outq store store_disk handlers run spool work jsock ws \
-	http ws_client ws_frames ws_tls fuzz
+	agent_log dead \
+	agents due planned schedule store_schedule auth backoff buf clock command conf ctl err hash edge id json line log path secret str unix \
+	db db_disk db_file frame gate hub_url ledger linkplan outbox outq output input store store_disk handlers handlers_conf jobqueue jobdir run shim spool target work work_again work_hold work_input jobs jsock ws \
+	http ws_client ws_frames ws_tls tz cron day store_plans fuzz
 
 PROGRAMS = ewsd ewsagent ewsctl
+HELPERS = ewsagent-shim
 TOOLS = wsprobe wsproxy sockline oldhub storm
 BENCH_TOOLS = floor load fan stopwatch
 
@@ -136,12 +186,18 @@ LIBS_AGENT = $(call lazy,LIBS_AGENT,--libs $(PC_NET) $(PC_DB) $(PC_CURL)) \
 	-lpthread
 LIBS_UNIT = $(call lazy,LIBS_UNIT,--libs cmocka)
 
+# the shim is started for each command, and the library takes a millisecond
+# to load: the one object that it needs, where there is an archive to take
+# it from
+LIBDIR = $(call lazy,LIBDIR,--variable=libdir libcrypto)
+LIBS_SHIM = $(or $(wildcard $(LIBDIR)/libcrypto.a),$(call lazy,LIBS_CRYPTO,--libs libcrypto))
+
 obj = $(patsubst %.c,$B/%.o,$(1))
 ALL_SRC = $(LIB_SRC) $(DB_SRC) $(NET_SRC) $(STORE_SRC) $(CORE_SRC) \
 	$(EWSD_SRC) \
-	$(WORK_SRC) $(EWSAGENT_SRC) $(EWSCTL_SRC)
+	$(WORK_SRC) $(SHIM_SRC) $(EWSAGENT_SRC) $(EWSCTL_SRC)
 
-all: $(PROGRAMS:%=bin/%)
+all: $(PROGRAMS:%=bin/%) $(HELPERS:%=bin/%)
 
 # bin/ holds the programs of the last build: plain or sanitized
 bin/%: $B/% FORCE
@@ -171,6 +227,8 @@ $B/ewsd: $(call obj,$(EWSD_SRC)) $B/libcore.a $B/libstore.a $B/libdb.a \
 $B/ewsagent: $(call obj,$(EWSAGENT_SRC)) $B/libwork.a $B/libdb.a \
     $B/libnet.a $B/liblib.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $(LDBASE) -o $@ $^ $(LIBS_AGENT)
+$B/ewsagent-shim: $(call obj,$(SHIM_SRC) $(SHIM_SHARED)) $B/liblib.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $(LDBASE) -o $@ $^ $(LIBS_SHIM)
 $B/ewsctl: $(call obj,$(EWSCTL_SRC)) $B/liblib.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $(LDBASE) -o $@ $^ $(LIBS_BASE)
 
@@ -217,23 +275,24 @@ $B/tools/fan: tests/bench/fan.c $T/number.c $T/bytes.c $B/libnet.a \
 	    $(LIBS_NET)
 $B/tools/%:
 	@mkdir -p $(@D)
-	$(CC) $(DEFS) $(CSTD) -Wall -Wextra -Werror -O2 -g -o $@ $^ $(LDBASE) \
-	    -lssl -lcrypto
+	$(CC) $(DEFS) $(CSTD) -Wall -Wextra -Werror -O2 -g -o $@ \
+	    $(filter-out %.h,$^) $(LDBASE) -lssl -lcrypto
 
 tools: $(TOOLS:%=$B/tools/%)
 # the objects of the tests are wanted again
 .SECONDARY:
-unit: $(UNIT:%=$B/unit/%_test)
+unit: $(UNIT:%=$B/unit/%_test) $(HELPERS:%=$B/%)
 
 # ---- completions and manuals, from the lists the programs run on --------
 
 COMPLETIONS = $(foreach p,$(PROGRAMS),$B/completions/$p.bash \
 	$B/completions/_$p $B/completions/$p.fish)
 completions: $(COMPLETIONS)
-$B/gen: completions/gen.c src/ewsctl/verbs.def src/ewsctl/settings.def \
-    src/ewsd/settings.def src/ewsagent/settings.def
+GEN_SRC = $(addprefix completions/, gen.c lists.c bash.c zsh.c fish.c man.c)
+$B/gen: $(GEN_SRC) completions/gen.h src/ewsctl/verbs.def \
+    src/ewsctl/settings.def src/ewsd/settings.def src/ewsagent/settings.def
 	@mkdir -p $(@D)
-	$(CC) $(CSTD) $(WARN) -Isrc -o $@ $<
+	$(CC) $(CSTD) $(WARN) -Isrc -o $@ $(GEN_SRC)
 $B/completions/%.bash: $B/gen
 	@mkdir -p $(@D)
 	$B/gen bash $* > $@
@@ -266,8 +325,10 @@ check: deps
 		$(MAKE) --no-print-directory $$part || failed=1; \
 	done; exit $$failed
 
-# bats runs this many tests at a time: they mostly wait
+# bats runs this many tests at a time: they mostly wait; one that waits for
+# ever is ended (seconds)
 JOBS ?= 4
+TEST_TIMEOUT ?= 120
 check-unit: unit
 	@failed=0; for t in $(UNIT:%=$B/unit/%_test); do \
 		echo "# $$t"; timeout 120 $$t || failed=1; done; exit $$failed
@@ -278,7 +339,8 @@ kills: all tools
 	@EWS_BUILD=$(notdir $B) EWS_KILLS=$(KILLS) bats --tap tests/60-kills.bats
 
 check-bats: all tools completions man
-	@EWS_BUILD=$(notdir $B) bats --tap --jobs $(JOBS) tests
+	@EWS_BUILD=$(notdir $B) BATS_TEST_TIMEOUT=$(TEST_TIMEOUT) \
+	    bats --tap --jobs $(JOBS) tests
 
 # longer, always with the sanitizers: make fuzz EWS_FUZZ_SECONDS=600
 EWS_FUZZ_SECONDS ?= 20
@@ -302,6 +364,8 @@ mandir = $(PREFIX)/share/man
 install: all completions man
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/ews
 	install -m 755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/libexec/ews
+	install -m 755 $(HELPERS:%=bin/%) $(DESTDIR)$(PREFIX)/libexec/ews
 	for m in $(MAN); do d=$(DESTDIR)$(mandir)/man$${m##*.}; \
 		install -d $$d && install -m 644 $B/man/$$m $$d || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
@@ -313,6 +377,7 @@ install: all completions man
 		install -m 644 $B/completions/$$p.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$p.fish || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/ews/handlers
 	install -m 755 share/examples/handlers/* $(DESTDIR)$(PREFIX)/share/ews/handlers
+	install -m 644 share/examples/handlers.conf $(DESTDIR)$(PREFIX)/share/ews
 ifeq ($(UNAME),Darwin)
 	install -d $(DESTDIR)$(PREFIX)/share/ews/launchd
 	for f in share/launchd/*.plist; do sed 's|@PREFIX@|$(PREFIX)|g' $$f > $(DESTDIR)$(PREFIX)/share/ews/launchd/$${f##*/} || exit 1; done
@@ -323,6 +388,8 @@ endif
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -f $(HELPERS:%=$(DESTDIR)$(PREFIX)/libexec/ews/%)
+	-rmdir $(DESTDIR)$(PREFIX)/libexec/ews
 	for m in $(MAN); do rm -f $(DESTDIR)$(mandir)/man$${m##*.}/$$m; done
 	for p in $(PROGRAMS); do rm -f \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p \
@@ -332,8 +399,9 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/share/ews
 
 clean:
-	rm -rf build $(PROGRAMS:%=bin/%)
+	rm -rf build $(PROGRAMS:%=bin/%) $(HELPERS:%=bin/%)
 
 .PHONY: all tools unit completions man deps demo check check-unit check-bats \
-	kills lint bench fuzz install uninstall clean FORCE
+	kills lint bench fuzz install \
+	uninstall clean FORCE
 -include $(wildcard $B/src/*/*.d $B/src/*/*/*.d $B/tests/unit/*.d $B/tests/fuzz/*.d)

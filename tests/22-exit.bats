@@ -45,41 +45,54 @@ as_stranger() {
 	run -77 as_stranger "$(command -v ewsctl)" --socket "$SOCK/ewsd.sock" ping
 }
 
-@test "130 and 143: interrupted, and the command goes on" {
+@test "130 and 143: we are interrupted, the command goes on, and how to follow it is said" {
 	start_ewsd
 	start_agent mini
 	mkfifo "$D/go"
 	handler wait <<-H
 		#!/bin/sh
+		trap 'echo x >>"$D/asked"' INT
 		echo x >>"$D/started"
-		cat "$D/go"
+		exec 4<>"$D/go"
+		until read -r line <&4; do :; done
 	H
 	n=0
 	for sig in INT TERM; do
 		n=$((n + 1))
 		set -m # else a background job ignores SIGINT
-		ewsctl run mini wait 2>"$D/said" 3>&- &
+		ewsctl run --id "w$n" mini wait 2>"$D/said" 3>&- &
 		pid=$!
 		set +m
-		until_true 10 grep -c x "$D/started"
+		PIDS+=("$pid")
 		until_true 10 lines_are "$D/started" $n
+		if [ $sig = INT ]; then # the first one is the handler's
+			kill -INT $pid
+			until_true 10 test -s "$D/asked"
+			until_true 10 grep -q 'once more' "$D/said"
+		fi
 		kill -$sig $pid
 		got=0
 		wait $pid || got=$?
+		forget $pid
 		echo "$sig: $got"
 		[ "$sig$got" = INT130 ] || [ "$sig$got" = TERM143 ]
-		grep -q 'ewsctl command' "$D/said"
+		grep -q "ewsctl attach w$n" "$D/said"
+		command_is w$n started
 		echo done >"$D/go"
+		until_true 10 has_ended w$n
 	done
-	both_done() { [ "$(ewsctl commands --state done -o json | jq '.commands | length')" = 2 ]; }
-	until_true 10 both_done
+}
+
+# done, or cancelled by the SIGINT that it did not mind
+has_ended() {
+	[ "$(ewsctl command "$1" --jq .exit_code)" = 0 ]
 }
 
 lines_are() {
 	[ "$(wc -l <"$1")" -eq "$2" ]
 }
 
-@test "255: the hub is lost while the handler runs" {
+@test "255: the hub is lost while the handler runs, and does not come back" {
 	start_ewsd
 	start_agent mini
 	handler slow <<-H
@@ -87,32 +100,36 @@ lines_are() {
 		echo x >>"$D/started"
 		exec sleep 2
 	H
-	ewsctl run mini slow 2>"$D/said" 3>&- &
+	ewsctl run --id s --reconnect 500ms mini slow 2>"$D/said" 3>&- &
 	pid=$!
+	PIDS+=("$pid")
 	until_true 10 test -s "$D/started"
 	end_process "$HUB_PID" KILL
 	got=0
 	wait $pid || got=$?
+	forget $pid
 	[ "$got" -eq 255 ]
-	grep -q 'not known' "$D/said"
+	grep -q 'the outcome is not known: .*ewsctl attach s' "$D/said"
 }
 
-@test "75: the hub is stopping" {
+@test "75: the hub is stopping; of a handler it is 255" {
 	start_ewsd
-	start_agent mini
-	handler slow <<-H
-		#!/bin/sh
-		echo x >>"$D/started"
-		exec sleep 3
-	H
-	ewsctl send --wait=received mini slow
-	ewsctl send --queue-unknown --wait=done absent echo 2>"$D/said" 3>&- &
-	pid=$!
-	waiting() { [ "$(ewsctl commands absent -o json | jq '.commands | length')" = 1 ]; }
+	ewsctl send --id r --queue-unknown --reconnect 0 --wait=received absent echo 2>"$D/r.said" 3>&- &
+	r=$!
+	ewsctl send --id d --queue-unknown --reconnect 0 --wait=done absent echo 2>"$D/d.said" 3>&- &
+	d=$!
+	PIDS+=("$r" "$d")
+	waiting() { [ "$(ewsctl commands absent -o json | jq '.commands | length')" = 2 ]; }
 	until_true 10 waiting
 	kill -TERM "$HUB_PID"
 	got=0
-	wait $pid || got=$?
-	[ "$got" -eq 75 ] || [ "$got" -eq 255 ]
-	grep -qE 'stopping|not known' "$D/said"
+	wait $r || got=$?
+	forget $r
+	[ "$got" -eq 75 ]
+	grep -q 'stopping.*ewsctl command r' "$D/r.said"
+	got=0
+	wait $d || got=$?
+	forget $d
+	[ "$got" -eq 255 ]
+	grep -q 'not known: .*stopping.*ewsctl attach d' "$D/d.said"
 }

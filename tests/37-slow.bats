@@ -14,7 +14,7 @@ fill() {
 	local i text
 	text=$(head -c 60000 /dev/zero | tr '\0' x)
 	for i in $(seq 200); do
-		ewsctl config "$1" "filler=$text" >/dev/null || return 1
+		ewsctl config "$1" "persona_id=$text" >/dev/null || return 1
 		[ $((i % 10)) -eq 0 ] || continue
 		[ "$(ewsctl stats --jq .slow_readers)" = 0 ] || return 0
 	done

@@ -187,19 +187,31 @@ link_is() {
 	[[ $output == *"in use"* ]]
 }
 
-@test "SIGTERM ends the agent, its handlers and nothing else; exit 0" {
+@test "SIGTERM ends the agent and nothing else: the next one picks its handlers up" {
 	start_ewsd
-	start_agent mini --grace 500ms
+	start_agent mini
 	handler slow <<-H
 		#!/bin/sh
-		trap '' TERM
 		echo \$\$ >"$D/pid"
-		while :; do sleep 1; done
+		echo up
+		i=0; while [ ! -e "$D/go" ] && [ \$i -lt 1500 ]; do i=\$((i + 1)); sleep 0.02; done
+		exit 9
 	H
-	id=$(ewsctl send mini slow)
+	ewsctl run mini slow >"$D/got" 3>&- &
+	runner=$!
+	PIDS+=($runner)
 	until_true 10 test -s "$D/pid"
+	until_true 10 grep -q up "$D/got"
+	start=$(date +%s%N)
 	kill -TERM "$AGENT_PID"
 	wait "$AGENT_PID"
-	until_true 5 not_running "$(cat "$D/pid")"
+	[ $((($(date +%s%N) - start) / 1000000)) -lt 2500 ]
 	until_true 10 agent_is mini offline
+	kill -0 "$(cat "$D/pid")"
+	start_agent mini
+	touch "$D/go"
+	code=0
+	wait $runner || code=$?
+	[ "$code" -eq 9 ]
+	[ "$(cat "$D/got")" = up ]
 }

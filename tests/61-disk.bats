@@ -5,7 +5,7 @@
 
 load lib/ews
 
-QUEUE=${EWS_QUEUE:-2000}
+QUEUE=${EWS_QUEUE:-800}
 
 effects_handler() {
 	handler effect <<-H

@@ -70,6 +70,21 @@ load lib/ews
 	start_ewsd
 	start_agent mini
 	[[ $(complete_ ewsctl run mi) == mini* ]]
+	[[ $(complete_ ewsctl --output json --timeout 1s run mi) == mini* ]]
+	[ "$(complete_ ewsctl wait a)" = agent ]
+	[ "$(complete_ ewsctl wait agent '')" = mini ]
+	[ "$(complete_ ewsctl wait agent mini o | xargs)" = "online offline" ]
+	[ "$(complete_ ewsctl schedules p)" = pause ]
+	[ "$(complete_ ewsctl dead r)" = requeue ]
+	[ "$(complete_ ewsctl help att)" = attach ]
+	ewsctl send --cron @daily --schedule-id nightly mini echo
+	[ "$(complete_ ewsctl schedules pause '')" = nightly ]
+	# a stranger's name is no code
+	cd "$D"
+	ewsctl send --id plain mini echo
+	ewsctl send --id '$(touch pwned)' mini echo
+	[ "$(complete_ ewsctl attach '')" = plain ]
+	[ ! -e pwned ]
 }
 
 @test "the manual has every flag and every key" {
@@ -110,23 +125,30 @@ examples() {
 		echo "hello, $name"
 	H
 	handler backup <<<'#!/bin/sh'
+	handler cat < <(printf '#!/bin/sh\nexec cat\n')
+	handler digest < <(printf '#!/bin/sh\nexec openssl dgst -sha256\n')
 	export id
-	id=$(ewsctl send --id example-1 --wait=done mini echo)
+	ewsctl send --id example-1 --wait=done mini echo
+	ewsctl tag mini +web +eu
+	export EWS_STATE_DIR=$D/jobs # of ewsctl cron
 	n=0
 	mkdir -p "$D/x"
 	examples | sed -e ':a' -e '/[\\|]$/N; s/\\\n */ /; s/|\n */| /; ta' |
-	    sed -nE 's/^[ $]*((0 3 \* \* \* )?)((id=\$\()?(ewsctl|jq) .*)$/\3/p' |
+	    sed -nE 's/^[ $]*((0 3 \* \* \* )?)((id=\$\()?(ewsctl|jq|tar) .*)$/\3/p' |
 	    sed 's/  *# .*$//' | sort -u >"$D/examples"
 	while IFS= read -r line; do
 		n=$((n + 1))
+		id=example-1
 		case $line in
 		*ewsagent.sock*) line=${line/\/run\/ewsagent\/ewsagent.sock/$SOCK/mini.sock} ;;
+		*'schedules '*nightly) ewsctl send --cron @daily --schedule-id nightly mini echo ;;
+		*'--schedule-id nightly'*) ewsctl schedules cancel nightly || true ;;
 		'ewsctl cancel'*) id=$(ewsctl send --queue-unknown absent echo) ;;
 		esac
 		(cd "$D/x" && bash -euc "$line") >"$D/said" 2>&1 </dev/null ||
 		    { echo "$line"; cat "$D/said"; return 1; }
 	done <"$D/examples"
-	[ $n -ge 15 ]
+	[ $n -ge 45 ]
 }
 
 @test "every example with ewsd and ewsagent is accepted" {

@@ -8,12 +8,12 @@
 #include "lib/mem.h"
 #include "lib/prog.h"
 
-static void
-on_ack(void *arg, const json_t *data)
+static bool
+on_ack(void *arg, enum work_ack kind, const json_t *data)
 {
 	struct agent *a = arg;
 
-	post_ack(a->post, data);
+	return post_ack(a->post, kind, data);
 }
 
 static bool
@@ -24,9 +24,18 @@ on_output(void *arg, const json_t *data)
 	return post_output(a->post, data);
 }
 
+static bool
+on_input_ack(void *arg, const json_t *data)
+{
+	struct agent *a = arg;
+
+	return post_input_ack(a->post, data);
+}
+
 static const struct work_events work_events = {
 	.ack = on_ack,
 	.output = on_output,
+	.input_ack = on_input_ack,
 	.idle = agent_idle,
 };
 
@@ -39,12 +48,16 @@ make_work(struct agent *a, struct err *err)
 		.loop = a->loop,
 		.clock = a->clock,
 		.state_dir = o->state_dir,
+		.shim = o->shim,
+		.boot = o->self.boot[0] != '\0' ? o->self.boot : NULL,
 		.handlers = o->handlers,
+		.handlers_conf = conf_str(c, SET_handlers_conf),
 		.agent_id = o->self.id,
 		.hub_url = o->hub.base,
 		.path = conf_str(c, SET_path),
 		.concurrency = o->self.concurrency,
 		.queue_max = (size_t)conf_int(c, SET_queue),
+		.held_max = (size_t)conf_int(c, SET_queue_held_max),
 		.deadline_ms = conf_int(c, SET_deadline),
 		.grace_ms = conf_int(c, SET_grace),
 		.output_max = (uint64_t)conf_int(c, SET_output_max),
@@ -113,10 +126,24 @@ agent_new(struct options *options, struct err *err)
 }
 
 static void
+reload_conf(struct agent *a)
+{
+	struct err err = ERR_INIT;
+
+	if (work_reload(a->work, &err))
+		log_info("handlers.conf is read again");
+	else
+		log_error("handlers.conf is not read again, the old one"
+			  " stays: %s",
+		    err.text);
+}
+
+static void
 reload(struct agent *a)
 {
 	struct err err = ERR_INIT;
 
+	reload_conf(a);
 	if (!token_reload(a->options->token, &err)) {
 		log_error("the secret is not read again: %s", err.text);
 		return;

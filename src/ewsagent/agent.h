@@ -13,7 +13,8 @@ struct agent;
  * state directory is refused. The options are lent. NULL with err. */
 struct agent *agent_new(struct options *, struct err *);
 /* Until SIGTERM or SIGINT and all is settled; READY goes to 'ready_fd' (if
- * > 0) when the first attempt has begun. SIGHUP reads the secret again. */
+ * > 0) when the first attempt has begun. SIGHUP reads the secret and
+ * handlers.conf again. */
 void agent_run(struct agent *, int ready_fd);
 void agent_free(struct agent *);
 

@@ -18,7 +18,7 @@
 
 enum agent_stage {
 	AGENT_RUNS,
-	AGENT_ENDS_WORK, /* handlers are asked to end */
+	AGENT_ENDS_WORK, /* what is on its way to the disk gets there */
 	AGENT_ENDS_TALK, /* the last acks leave */
 	AGENT_ENDS_LINK /* the close is on its way */
 };

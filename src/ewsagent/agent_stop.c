@@ -15,7 +15,8 @@ enter(struct agent *a, enum agent_stage stage, int64_t ms)
 	timer_set(a->end, 0);
 }
 
-/* Commands that come now are not taken; the hub gives them to the next. */
+/* Handlers run on, and the next agent picks them up. Commands that come now
+ * are not taken; the hub gives them to it, too. */
 void
 agent_stop(struct agent *a)
 {

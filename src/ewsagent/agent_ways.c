@@ -8,6 +8,10 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
+/* Of each stream, in an end. A hub takes JSON bodies of 256 KiB (DESIGN
+ * 11.4), and base64 makes four bytes of three. */
+enum { KEEP_DEFAULT = 64 << 10, POLL_KEEP_MAX = 64 << 10 };
+
 /* ---- by WebSocket -------------------------------------------------- */
 
 static char *
@@ -56,7 +60,7 @@ on_room(void *arg)
 	struct agent *a = arg;
 
 	post_pump(a->post);
-	work_output_room(a->work);
+	work_room(a->work);
 }
 
 static void
@@ -69,6 +73,7 @@ on_poll(void *arg)
 	log_info("🔌 WebSocket disconnected - falling back to HTTP"
 		 " polling");
 	a->poll_since_ms = clock_wall(a->clock);
+	work_keep(a->work, POLL_KEEP_MAX);
 	poll_start(a->poll);
 	post_begin(a->post);
 }
@@ -113,7 +118,7 @@ hello(void *arg)
 {
 	struct agent *a = arg;
 
-	return self_hello(&a->options->self, work_handlers(a->work));
+	return self_hello(&a->options->self, work_handlers(a->work), a->clock);
 }
 
 static void
@@ -131,7 +136,17 @@ on_config(void *arg, const json_t *data)
 		log_set_level(level);
 }
 
+static void
+on_anew(void *arg)
+{
+	struct agent *a = arg;
+
+	if (!link_usable(a->link))
+		post_begin(a->post);
+}
+
 static const struct poll_events poll_events = {
+	.anew = on_anew,
 	.command = on_poll_command,
 	.frame = on_poll_frame,
 	.config = on_config,
@@ -149,7 +164,8 @@ within(int64_t n, int64_t min, int64_t max)
 	return n < min ? min : n > max ? max : n;
 }
 
-/* A chunk may grow eightfold as JSON text, and must fit its message. */
+/* A chunk may grow eightfold as JSON text, and must fit its message; so must
+ * an end with both its tails, which are base64 where text would be longer. */
 static void
 take_limits(struct agent *a, const json_t *limits)
 {
@@ -159,11 +175,16 @@ take_limits(struct agent *a, const json_t *limits)
 	    js_int(limits, "output_chunk", conf_int(c, SET_output_chunk));
 	int64_t window =
 	    js_int(limits, "output_window", conf_int(c, SET_output_window));
+	int64_t keep = js_int(limits, "output_keep", KEEP_DEFAULT);
 
 	chunk = within(chunk, 256, 256 << 10);
 	chunk = within(chunk, 256, within(message / 8, 256, 256 << 10));
 	window = within(window, chunk, 64 << 20);
-	work_limits(a->work, (size_t)chunk, (size_t)window);
+	keep = link_usable(a->link) || link_v1(a->link)
+		   ? within(keep, 0, WORK_KEEP_MAX)
+		   : within(keep, 0, POLL_KEEP_MAX);
+	keep = within(keep, 0, within(message / 4, 0, WORK_KEEP_MAX));
+	work_limits(a->work, (size_t)chunk, (size_t)window, (size_t)keep);
 }
 
 static void
@@ -185,16 +206,22 @@ on_hello(void *arg, const json_t *data)
 	struct agent *a = arg;
 	const char *id = js_str(data, "hub_id");
 	bool first = link_v1(a->link) && !link_usable(a->link);
+	int64_t epoch = js_int(data, "epoch", 0);
+	bool other = a->hub_id != NULL &&
+		     (epoch != a->hub_epoch || !str_eq(id, a->hub_id));
 
 	take_limits(a, js_get(data, "limits"));
-	a->hub_epoch = js_int(data, "epoch", 0);
+	a->hub_epoch = epoch;
 	if (id != NULL && !str_eq(id, a->hub_id)) {
 		free(a->hub_id);
 		a->hub_id = mem_dup(id);
 		log_info("hub %s, epoch %" PRId64, log_q(id), a->hub_epoch);
 	}
-	if (!first)
+	if (!first) {
+		if (other && poll_on(a->poll)) /* as a new link */
+			post_begin(a->post);
 		return;
+	}
 	answer_hello(a);
 	link_ready(a->link);
 	post_begin(a->post);

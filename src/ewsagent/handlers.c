@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -132,26 +133,52 @@ judge(int dir, const char *name, struct err *err)
 	return HANDLER_REFUSED;
 }
 
+static enum handler_verdict
+find(const char *dir, const char *name, char path[PATH_SIZE], struct err *err)
+{
+	enum handler_verdict verdict;
+	int fd = open_dir(dir, &verdict, err);
+
+	if (fd == -1)
+		return verdict;
+	verdict = judge(fd, name, err);
+	close(fd);
+	if (verdict == HANDLER_OK && !path_join(path, dir, name, err))
+		return HANDLER_REFUSED;
+	return verdict;
+}
+
 enum handler_verdict
 handlers_find(
     const char *dir, const char *type, char path[PATH_SIZE], struct err *err)
 {
-	enum handler_verdict verdict;
-	int fd;
-
 	if (!id_handler_ok(type)) {
 		err_set(err, EXIT_DENIED, "denied",
 		    "%s is no name for a handler", log_q(type));
 		return HANDLER_NONE;
 	}
-	fd = open_dir(dir, &verdict, err);
-	if (fd == -1)
-		return verdict;
-	verdict = judge(fd, type, err);
-	close(fd);
-	if (verdict == HANDLER_OK && !path_join(path, dir, type, err))
+	if (str_ends(type, HANDLERS_PROBE)) {
+		err_set(err, EXIT_DENIED, "denied",
+		    "%s is a probe: no command may run it", type);
 		return HANDLER_REFUSED;
-	return verdict;
+	}
+	return find(dir, type, path, err);
+}
+
+enum handler_verdict
+handlers_find_probe(
+    const char *dir, const char *type, char path[PATH_SIZE], struct err *err)
+{
+	char name[ID_NAME_MAX];
+
+	if (!id_handler_ok(type) ||
+	    snprintf(name, sizeof name, "%s" HANDLERS_PROBE, type) >=
+		(int)sizeof name) {
+		err_set(err, EXIT_DENIED, "denied",
+		    "%s is no name for a handler", log_q(type));
+		return HANDLER_NONE;
+	}
+	return find(dir, name, path, err);
 }
 
 static int
@@ -168,6 +195,7 @@ read_names(DIR *d, char *names[HANDLERS_LIST_MAX])
 
 	while (n < HANDLERS_LIST_MAX && (e = readdir(d)) != NULL) {
 		if (id_handler_ok(e->d_name) &&
+		    !str_ends(e->d_name, HANDLERS_PROBE) &&
 		    judge(dirfd(d), e->d_name, NULL) == HANDLER_OK)
 			names[n++] = mem_dup(e->d_name);
 	}

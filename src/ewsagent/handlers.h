@@ -6,6 +6,9 @@
  * each is judged before each start (ABUSE 64, 71): a regular file, of ours
  * or root's, not writable by group or others, neither set-uid nor set-gid;
  * and the same of the directory. Nothing is followed out of it.
+ *
+ * NAME.probe tells whether NAME did its work (handlers_conf.h); no command
+ * can run it.
  */
 #ifndef EWS_EWSAGENT_HANDLERS_H
 #define EWS_EWSAGENT_HANDLERS_H
@@ -14,6 +17,8 @@
 
 #include "lib/err.h"
 #include "lib/path.h"
+
+#define HANDLERS_PROBE ".probe"
 
 enum handler_verdict {
 	HANDLER_OK,
@@ -30,8 +35,12 @@ bool handlers_dir(char out[PATH_SIZE], const char *dir, struct err *);
 enum handler_verdict handlers_find(
     const char *dir, const char *type, char path[PATH_SIZE], struct err *);
 
-/* The names that may run, sorted; gives an array of strings, at most
- * HANDLERS_LIST_MAX. */
+/* The same for its probe. */
+enum handler_verdict handlers_find_probe(
+    const char *dir, const char *type, char path[PATH_SIZE], struct err *);
+
+/* The names that may run, sorted, probes not among them; gives an array of
+ * at most HANDLERS_LIST_MAX strings. */
 enum { HANDLERS_LIST_MAX = 1000 };
 json_t *handlers_list(const char *dir);
 

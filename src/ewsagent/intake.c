@@ -1,12 +1,15 @@
 #include "ewsagent/intake.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "ewsagent/run_end.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "lib/mem.h"
 #include "lib/str.h"
 
-enum { GRACE_MS = 5000, GRACE_MAX_MS = 3600000, SIGNAL_TERM = 15 };
+enum { GRACE_MS = 5000, SIGNAL_TERM = 15 };
 
 void
 intake_command(
@@ -50,6 +53,47 @@ output_ack(struct intake *in, const json_t *data)
 		    js_int(data, "offset", 0), js_bool(data, "stop", false));
 }
 
+/* A stream that it does not name goes on from its start. */
+static void
+attach(struct intake *in, const json_t *data)
+{
+	const char *id = js_str(data, "command_id");
+	int64_t out = js_int(data, "stdout", 0),
+		err = js_int(data, "stderr", 0);
+
+	if (id != NULL && out >= 0 && err >= 0)
+		work_attach(in->work, id, (uint64_t)out, (uint64_t)err);
+}
+
+static void
+input(struct intake *in, const json_t *data)
+{
+	const char *id = js_str(data, "command_id");
+	const json_t *text = js_get(data, "data");
+	const char *text64 = js_str(data, "data64");
+	int64_t offset = js_int(data, "offset", -1);
+	bool eof = js_bool(data, "eof", false);
+	size_t len = text64 == NULL ? 0 : strlen(text64) / 4 * 3;
+	char *bytes;
+
+	if (id == NULL || offset < 0)
+		return;
+	if (json_is_string(text)) {
+		work_input(in->work, id, (uint64_t)offset,
+		    json_string_value(text), json_string_length(text), eof);
+		return;
+	}
+	bytes = mem_try(len + 1);
+	if (bytes == NULL)
+		return;
+	if (text64 == NULL || str_unb64(bytes, len + 1, text64, &len))
+		work_input(in->work, id, (uint64_t)offset, bytes, len, eof);
+	else
+		log_limited("bad input", LOG_WARN,
+		    "input of command %s is no base64", log_q(id));
+	free(bytes);
+}
+
 static void
 cancel(struct intake *in, const json_t *data)
 {
@@ -61,8 +105,10 @@ cancel(struct intake *in, const json_t *data)
 		return;
 	if (number < 1 || number > 64)
 		number = SIGNAL_TERM;
-	if (grace < 0 || grace > GRACE_MAX_MS)
+	if (grace < 0)
 		grace = GRACE_MS;
+	else if (grace > RUN_GRACE_MAX_MS)
+		grace = RUN_GRACE_MAX_MS;
 	work_cancel(in->work, id, (int)number, grace);
 }
 
@@ -75,6 +121,10 @@ ours(struct intake *in, const char *type, const json_t *data)
 		acked(in, data);
 	else if (str_eq(type, "output_ack"))
 		output_ack(in, data);
+	else if (str_eq(type, "attach"))
+		attach(in, data);
+	else if (str_eq(type, "input"))
+		input(in, data);
 	else if (str_eq(type, "cancel"))
 		cancel(in, data);
 	else if (str_eq(type, "retry"))

@@ -1,9 +1,11 @@
 #include "ewsagent/job.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
+#include "lib/clock.h"
 #include "lib/exit.h"
 #include "lib/id.h"
 #include "lib/json.h"
@@ -16,6 +18,7 @@ static const struct {
 	enum job_priority priority;
 } priorities[] = {
 	{ "immediate", JOB_IMMEDIATE },
+	{ "critical", JOB_IMMEDIATE },
 	{ "high", JOB_HIGH },
 	{ "low", JOB_LOW },
 	{ "deferred", JOB_LOW },
@@ -70,18 +73,70 @@ args_ok(const json_t *args, struct err *err)
 	return bytes <= JOB_ARGS_BYTES_MAX;
 }
 
+static bool
+parse_time(const json_t *value, int64_t *ms)
+{
+	char number[24];
+
+	if (json_is_string(value))
+		return clock_parse(json_string_value(value), ms);
+	if (!json_is_integer(value))
+		return false;
+	snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT,
+	    json_integer_value(value));
+	return clock_parse(number, ms);
+}
+
+static bool
+take_time(const json_t *data, const char *key, int64_t *ms, struct err *err)
+{
+	const json_t *value = js_get(data, key);
+
+	if (value == NULL || parse_time(value, ms))
+		return true;
+	err_set(err, EXIT_DATA, "bad_argument", "%s is no time", key);
+	return false;
+}
+
+/* PROTOCOL 2.5: this type brings its time in the payload. */
+static void
+take_send_at(struct job *j, const json_t *data)
+{
+	const json_t *at = js_get(js_get(data, "payload"), "send_at");
+	char error[ERR_TEXT_MAX];
+
+	if (!str_eq(j->type, "schedule_message") || at == NULL)
+		return;
+	if (parse_time(at, &j->due_ms)) {
+		j->scheduled = true;
+		return;
+	}
+	snprintf(error, sizeof error, "Invalid timestamp: %.200s",
+	    json_is_string(at) ? log_q(json_string_value(at)) : "no text");
+	job_refuse(j, "start_failed", error);
+}
+
 static void
 take_fields(struct job *j, const json_t *data)
 {
 	struct err err = ERR_INIT;
 	json_t *args = NULL;
 
+	take_send_at(j, data);
 	if (!js_take_int(data, "deadline", 1, JOB_DEADLINE_MAX_MS,
 		&j->deadline_ms, &err) ||
 	    !js_take_bool(data, "stream", &j->stream, &err) ||
+	    !js_take_bool(data, "stdin", &j->input, &err) ||
+	    !take_time(data, "run_at", &j->due_ms, &err) ||
+	    !take_time(data, "expires", &j->expires_ms, &err) ||
 	    !js_take_array(data, "argv", &args, &err) || !args_ok(args, &err))
 		job_refuse(j, "start_failed", err.text);
 	j->stream = j->stream && j->v1;
+	j->input = j->input && j->v1;
+	if (j->priority != JOB_IMMEDIATE)
+		return;
+	j->due_ms = 0; /* whatever it says (PROTOCOL 2.5) */
+	j->scheduled = false;
 }
 
 /* What kind of hub asked must survive us: {"v1":false} stands beside the
@@ -159,40 +214,4 @@ job_free(struct job *j)
 	free(j->text);
 	free(j->result);
 	free(j);
-}
-
-void
-job_queue_add(struct job_queue *q, struct job *j)
-{
-	DL_APPEND(q->lists[j->priority], j);
-	q->count++;
-	q->bytes += j->size;
-}
-
-void
-job_queue_back(struct job_queue *q, struct job *j)
-{
-	DL_PREPEND(q->lists[j->priority], j);
-	q->count++;
-	q->bytes += j->size;
-}
-
-void
-job_queue_remove(struct job_queue *q, struct job *j)
-{
-	DL_DELETE(q->lists[j->priority], j);
-	q->count--;
-	q->bytes -= j->size;
-}
-
-struct job *
-job_queue_first(const struct job_queue *q)
-{
-	int i;
-
-	for (i = 0; i < JOB_PRIORITIES; i++) {
-		if (q->lists[i] != NULL)
-			return q->lists[i];
-	}
-	return NULL;
 }

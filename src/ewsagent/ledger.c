@@ -23,6 +23,8 @@ static const char *const migrations[] = {
 	" command TEXT NOT NULL"
 	");"
 	"CREATE INDEX entries_live ON entries (live);",
+	"ALTER TABLE entries ADD COLUMN boot TEXT;"
+	"ALTER TABLE entries ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;",
 	NULL
 };
 
@@ -30,6 +32,7 @@ static const char *const words[] = { "received", "started", "ended" };
 
 struct ledger {
 	struct db *db;
+	char *boot;
 };
 
 struct ledger *
@@ -37,6 +40,7 @@ ledger_open(const struct ledger_config *cfg, struct err *err)
 {
 	struct ledger *l = mem_alloc(sizeof *l);
 
+	l->boot = cfg->boot == NULL ? NULL : mem_dup(cfg->boot);
 	l->db = db_open(
 	    &(struct db_config){
 		.path = cfg->path,
@@ -50,6 +54,7 @@ ledger_open(const struct ledger_config *cfg, struct err *err)
 	    err);
 	if (l->db != NULL)
 		return l;
+	free(l->boot);
 	free(l);
 	return NULL;
 }
@@ -58,6 +63,7 @@ void
 ledger_close(struct ledger *l)
 {
 	db_close(l->db);
+	free(l->boot);
 	free(l);
 }
 
@@ -76,8 +82,8 @@ ledger_flush(struct ledger *l)
 /* ---- rows ------------------------------------------------------------- */
 
 #define COLUMNS                                                                \
-	"id, state, live, received_ms, started_ms, ended_ms, result, command " \
-	"FROM entries "
+	"id, state, live, received_ms, started_ms, ended_ms, result, command," \
+	" boot, runs FROM entries "
 
 /* Lent by the statement. An unreadable state counts as started: the one
  * that is never run again blindly. */
@@ -98,6 +104,8 @@ read_entry(sqlite3_stmt *q, struct ledger_entry *e)
 	e->ended_ms = sqlite3_column_int64(q, 5);
 	e->result = db_text(q, 6);
 	e->command = db_text(q, 7);
+	e->boot = db_text(q, 8);
+	e->runs = (unsigned)sqlite3_column_int(q, 9);
 }
 
 struct load {
@@ -134,7 +142,9 @@ ledger_load(struct ledger *l, ledger_entry_fn *fn, void *arg, struct err *err)
 
 struct change {
 	const char *id, *text; /* the command or the result */
+	const char *boot; /* lent by the ledger */
 	bool start;
+	unsigned runs;
 	int64_t now_ms, keep;
 	void *texts;
 	ledger_done_fn *done;
@@ -182,18 +192,23 @@ submit(struct ledger *l, enum db_flag flag, db_job_fn *fn, db_done_fn *done,
 static bool
 remember(struct change *c, struct db *db, struct err *err)
 {
+	int got;
 	sqlite3_stmt *q = db_sql(db, "SELECT " COLUMNS "WHERE id = ?1");
 	const struct db_lent lent[] = {
 		{ &c->known.id, 0 },
 		{ &c->known.command, 0 },
 		{ &c->known.result, 0 },
+		{ &c->known.boot, 0 },
 	};
 
+	free(c->known_texts);
+	c->known_texts = NULL;
 	db_bind(q, 1, c->id);
-	if (db_row(q, err) != 1)
-		return false;
+	got = db_row(q, err);
+	if (got != 1)
+		return got == 0;
 	read_entry(q, &c->known);
-	c->known_texts = db_keep(lent, 3, err);
+	c->known_texts = db_keep(lent, 4, err);
 	return c->known_texts != NULL;
 }
 
@@ -202,16 +217,18 @@ take_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 {
 	struct change *c = arg;
 	sqlite3_stmt *q = db_sql(db,
-	    "INSERT INTO entries (id, state, received_ms, started_ms, command)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO NOTHING");
+	    "INSERT INTO entries"
+	    " (id, state, received_ms, started_ms, command, boot, runs)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+	    " ON CONFLICT (id) DO NOTHING");
 
-	free(c->known_texts);
-	c->known_texts = NULL;
 	db_bind(q, 1, c->id);
 	db_bind(q, 2, words[c->start ? LEDGER_STARTED : LEDGER_RECEIVED]);
 	sqlite3_bind_int64(q, 3, c->now_ms);
 	sqlite3_bind_int64(q, 4, c->start ? c->now_ms : 0);
 	db_bind(q, 5, c->text);
+	db_bind(q, 6, c->start ? c->boot : NULL);
+	sqlite3_bind_int(q, 7, c->start ? 1 : 0);
 	if (!db_step(q, err))
 		return false;
 	return sqlite3_changes(h) == 1 || remember(c, db, err);
@@ -235,12 +252,47 @@ ledger_take(struct ledger *l, const char *id, const char *command, bool start,
 	    &(struct change){
 		.id = id,
 		.text = command,
+		.boot = l->boot,
 		.start = start,
 		.now_ms = now_ms,
 		.taken = fn,
 		.arg = arg,
 	    },
 	    err);
+}
+
+static bool
+find_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
+{
+	(void)h;
+	return remember(arg, db, err);
+}
+
+bool
+ledger_find(struct ledger *l, const char *id, ledger_taken_fn *fn, void *arg,
+    struct err *err)
+{
+	return submit(l, DB_MAY, find_job, taken,
+	    &(struct change){ .id = id, .taken = fn, .arg = arg }, err);
+}
+
+static bool
+untake_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
+{
+	struct change *c = arg;
+	sqlite3_stmt *q = db_sql(
+	    db, "DELETE FROM entries WHERE id = ?1 AND state <> 'ended'");
+
+	(void)h;
+	db_bind(q, 1, c->id);
+	return db_step(q, err);
+}
+
+bool
+ledger_untake(struct ledger *l, const char *id)
+{
+	return submit(l, DB_MUST, untake_job, changed,
+	    &(struct change){ .id = id }, NULL);
 }
 
 /* ---- starting, ending, confirming ------------------------------------- */
@@ -250,11 +302,13 @@ start_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 {
 	struct change *c = arg;
 	sqlite3_stmt *q =
-	    db_sql(db, "UPDATE entries SET state = 'started', started_ms = ?2"
+	    db_sql(db, "UPDATE entries SET state = 'started', started_ms = ?2,"
+		       " boot = ?3, runs = runs + 1"
 		       " WHERE id = ?1 AND state = 'received'");
 
 	db_bind(q, 1, c->id);
 	sqlite3_bind_int64(q, 2, c->now_ms);
+	db_bind(q, 3, c->boot);
 	if (!db_step(q, err))
 		return false;
 	if (sqlite3_changes(h) == 1)
@@ -270,8 +324,35 @@ ledger_start(struct ledger *l, const char *id, int64_t now_ms,
 {
 	return submit(l, DB_MAY, start_job, changed,
 	    &(struct change){
-		.id = id, .now_ms = now_ms, .done = fn, .arg = arg },
+		.id = id,
+		.boot = l->boot,
+		.now_ms = now_ms,
+		.done = fn,
+		.arg = arg,
+	    },
 	    err);
+}
+
+static bool
+again_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
+{
+	struct change *c = arg;
+	sqlite3_stmt *q =
+	    db_sql(db, "UPDATE entries SET state = 'received', started_ms = 0,"
+		       " boot = NULL, runs = ?2"
+		       " WHERE id = ?1 AND state = 'started'");
+
+	(void)h;
+	db_bind(q, 1, c->id);
+	sqlite3_bind_int64(q, 2, c->runs);
+	return db_step(q, err);
+}
+
+bool
+ledger_again(struct ledger *l, const char *id, unsigned runs)
+{
+	return submit(l, DB_LAZY, again_job, changed,
+	    &(struct change){ .id = id, .runs = runs }, NULL);
 }
 
 static bool
@@ -298,7 +379,7 @@ bool
 ledger_end(struct ledger *l, const char *id, const char *result, int64_t now_ms,
     ledger_done_fn *fn, void *arg)
 {
-	return submit(l, DB_LAZY, end_job, changed,
+	return submit(l, DB_MUST, end_job, changed,
 	    &(struct change){
 		.id = id,
 		.text = result,
@@ -313,8 +394,8 @@ static bool
 confirm_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 {
 	struct change *c = arg;
-	sqlite3_stmt *q = db_sql(db,
-	    "UPDATE entries SET live = 0 WHERE id = ?1 AND state = 'ended'");
+	sqlite3_stmt *q = db_sql(db, "UPDATE entries SET live = 0, command = ''"
+				     " WHERE id = ?1 AND state = 'ended'");
 
 	(void)h;
 	db_bind(q, 1, c->id);

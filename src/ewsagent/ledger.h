@@ -2,8 +2,10 @@
  * ledger - which commands were taken, started and ended here
  *
  * A command id is in it before its handler starts, on disk, so that a
- * repeat is answered and not run (DESIGN 4.2). Answers come from the loop
- * after the sync.
+ * repeat is answered and not run (DESIGN 4.2). A start is there with the
+ * boot of the machine it happened in: what was started before it died may
+ * have run, whatever its directory says (DESIGN 4.3). Answers come from the
+ * loop after the sync.
  */
 #ifndef EWS_EWSAGENT_LEDGER_H
 #define EWS_EWSAGENT_LEDGER_H
@@ -21,14 +23,17 @@ enum ledger_state { LEDGER_RECEIVED, LEDGER_STARTED, LEDGER_ENDED };
 struct ledger_entry {
 	const char *id;
 	enum ledger_state state;
-	const char *command; /* JSON text as it came */
+	const char *command; /* JSON text as it came; "": confirmed */
 	const char *result; /* JSON text of the final ack's data, or NULL */
 	bool confirmed; /* the hub has said that it stored the result */
+	const char *boot; /* of the last start, or NULL */
+	unsigned runs; /* how often it was started */
 	int64_t received_ms, started_ms, ended_ms; /* 0: not yet */
 };
 
 struct ledger_config {
 	const char *path; /* DIR/ledger.db */
+	const char *boot; /* this boot of the machine; NULL if not known */
 	void (*wake)(void *arg); /* from the writer: call ledger_drain */
 	void *arg;
 	size_t max_jobs;
@@ -55,15 +60,26 @@ typedef void ledger_taken_fn(
 bool ledger_take(struct ledger *, const char *id, const char *command,
     bool start, int64_t now_ms, ledger_taken_fn *, void *arg, struct err *);
 
+/* ledger_take gave err, and the hub decides anew; but what failed may be on
+ * the disk all the same, and must not run at the next start. */
+bool ledger_untake(struct ledger *, const char *id);
+
 typedef void ledger_done_fn(void *arg, const struct err *);
 /* received -> started; the handler may be run in 'done', not before. */
 bool ledger_start(struct ledger *, const char *id, int64_t now_ms,
     ledger_done_fn *, void *arg, struct err *);
+/* started -> received: it may run again, having run so often. Never ran, or
+ * its policy allows it. */
+bool ledger_again(struct ledger *, const char *id, unsigned runs);
+/* What is known of an id: 'known' is NULL if nothing is. */
+bool ledger_find(struct ledger *, const char *id, ledger_taken_fn *, void *arg,
+    struct err *);
 /* The final ack's data; kept and tried again if the disk refuses. The first
  * end stands: a second one is answered with too_late. */
 bool ledger_end(struct ledger *, const char *id, const char *result,
     int64_t now_ms, ledger_done_fn *, void *arg);
-/* The hub has it: it need not be sent again. */
+/* The hub has it: it need not be sent again, and what was asked is
+ * forgotten. */
 bool ledger_confirm(struct ledger *, const char *id);
 /* Forgets confirmed ends beyond the newest 'keep' and older than
  * 'before_ms' (both must hold); at most 1000 rows a call. */

@@ -25,14 +25,16 @@ show_help(void)
 	     " programs of the\nhandlers directory, and tells what became of"
 	     " them.\n\nflags:");
 	conf_help(settings, SET_COUNT, stdout);
-	puts("\nexamples:\n"
-	     "  ewsagent --id mini --handlers ./handlers\n"
-	     "  ewsagent --hub https://hub.example.org --id mini"
-	     " --secret-file ~/.config/ews/secret\n"
-	     "  ewsagent --id mini --handlers ./handlers --check-config\n\n"
-	     "Settings: flag > environment > file > default. EDGE_SECRET wins"
-	     " over --secret-file.\nSIGTERM ends it in good order, SIGHUP reads"
-	     " the secret file again. See ewsagent(8).");
+	puts(
+	    "\nexamples:\n"
+	    "  ewsagent --id mini --handlers ./handlers\n"
+	    "  ewsagent --hub https://hub.example.org --id mini"
+	    " --secret-file ~/.config/ews/secret\n"
+	    "  ewsagent --id mini --handlers ./handlers --check-config\n\n"
+	    "Settings: flag > environment > file > default. EDGE_SECRET wins"
+	    " over --secret-file.\nSIGTERM ends it in good order: handlers run"
+	    " on, and the next ewsagent picks them up.\nSIGHUP reads the secret"
+	    " file and handlers.conf again. See ewsagent(8).");
 	return EXIT_OK;
 }
 

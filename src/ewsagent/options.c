@@ -5,9 +5,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ewsagent/handlers.h"
+#include "ewsagent/handlers_conf.h"
+#include "ewsagent/run.h"
 #include "lib/exit.h"
 #include "lib/mem.h"
+#include "lib/port.h"
 #include "lib/str.h"
+
+enum { WINDOW = 256 };
+
+/* Half of what we take: after a lost link the hub does not know what we have
+ * already, and gives us as many again. */
+static int
+window_of(const struct conf *c)
+{
+	int slots = (int)conf_int(c, SET_concurrency);
+	int half = ((int)conf_int(c, SET_queue) + slots) / 2;
+	int window = half < WINDOW + slots ? half : WINDOW + slots;
+
+	return window > slots ? window : slots;
+}
 
 /* For a user, the directory that ewsd uses, too. */
 static bool
@@ -53,6 +71,23 @@ find_handlers(char out[PATH_SIZE], const struct conf *c, struct err *err)
 		path_join(dir, home, ".config/ews/handlers", NULL);
 	return str_copy(
 	    out, PATH_SIZE, is_dir(dir) ? dir : "/etc/ews/handlers");
+}
+
+/* The one that runs reads it itself; this is for --check-config. */
+static bool
+check_handlers_conf(const struct options *o, struct err *err)
+{
+	const char *set = conf_str(o->conf, SET_handlers_conf);
+	struct handlers_conf *conf;
+	char dir[PATH_SIZE], path[PATH_SIZE];
+
+	if (!handlers_dir(dir, o->handlers, err) ||
+	    !path_join(path, dir, "handlers.conf", err))
+		return false;
+	conf =
+	    handlers_conf_load(set != NULL ? set : path, set == NULL, dir, err);
+	handlers_conf_free(conf);
+	return conf != NULL;
 }
 
 static bool
@@ -193,7 +228,9 @@ work_out(struct options *o, struct err *err)
 	       may_be_plain(o, err) && proxy_ok(c, err) &&
 	       base_dir(o->base_dir, c, err) &&
 	       path_join(o->state_dir, o->base_dir, "agent", err) &&
-	       find_handlers(o->handlers, c, err) && make_token(o, err);
+	       find_handlers(o->handlers, c, err) &&
+	       runs_shim_path(o->shim, conf_str(c, SET_shim), err) &&
+	       check_handlers_conf(o, err) && make_token(o, err);
 }
 
 bool
@@ -202,6 +239,9 @@ options_init(struct options *o, const struct conf *conf, struct err *err)
 	memset(o, 0, sizeof *o);
 	o->conf = conf;
 	o->self.concurrency = (unsigned)conf_int(conf, SET_concurrency);
+	o->self.window = window_of(conf);
+	if (!port_boot_id(o->self.boot))
+		o->self.boot[0] = '\0';
 	read_tags(o);
 	if (work_out(o, err))
 		return true;

@@ -20,6 +20,7 @@ struct options {
 	char base_dir[PATH_SIZE]; /* DIR: the hub of this machine has its own */
 	char state_dir[PATH_SIZE]; /* DIR/agent */
 	char handlers[PATH_SIZE];
+	char shim[PATH_SIZE];
 	char socket[PATH_SIZE]; /* after options_make_dirs */
 };
 

@@ -9,7 +9,7 @@
 struct outbox {
 	struct outbox_item *items;
 	size_t count, max_items;
-	size_t output_bytes, max_output_bytes;
+	size_t output_bytes, max_output_bytes, end_bytes;
 	bool owes;
 };
 
@@ -30,6 +30,8 @@ outbox_remove(struct outbox *b, struct outbox_item *item)
 	b->count--;
 	if (item->kind == OUTBOX_OUTPUT)
 		b->output_bytes -= item->len;
+	if (item->kind == OUTBOX_END)
+		b->end_bytes -= item->len;
 	free(item->id);
 	free(item->text);
 	free(item);
@@ -46,10 +48,14 @@ outbox_has_room(const struct outbox *b, size_t len)
 }
 
 static bool
-make_room_for_end(struct outbox *b)
+make_room_for_end(struct outbox *b, size_t len)
 {
 	struct outbox_item *item;
 
+	if (b->end_bytes > 0 && b->end_bytes + len > OUTBOX_ENDS_MAX) {
+		b->owes = true;
+		return false;
+	}
 	if (b->count < b->max_items)
 		return true;
 	DL_FOREACH (b->items, item) {
@@ -67,7 +73,7 @@ may_enter(struct outbox *b, enum outbox_kind kind, size_t len)
 {
 	switch (kind) {
 	case OUTBOX_END:
-		return make_room_for_end(b);
+		return make_room_for_end(b, len);
 	case OUTBOX_OUTPUT:
 		return outbox_has_room(b, len);
 	default:
@@ -112,6 +118,8 @@ outbox_put(struct outbox *b, enum outbox_kind kind, const char *id, char *text,
 	b->count++;
 	if (kind == OUTBOX_OUTPUT)
 		b->output_bytes += len;
+	if (kind == OUTBOX_END)
+		b->end_bytes += len;
 	return true;
 }
 

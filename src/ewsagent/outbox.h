@@ -13,8 +13,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Bytes of ends that wait; one always fits, whatever its size. */
+enum { OUTBOX_ENDS_MAX = 4 << 20 };
+
 enum outbox_kind {
 	OUTBOX_STEP, /* an ack that is no end: told once */
+	OUTBOX_STORED, /* the same; a hub that knows no steps wants it, too */
 	OUTBOX_END, /* work tells it again until it is confirmed */
 	OUTBOX_OUTPUT /* work sends it again on a new link */
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "ewsagent/chunk.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/str.h"
@@ -12,26 +13,24 @@ enum { CHUNK_MIN = 1024, CHUNK_MAX = 1 << 20 };
 static const char *const words[OUTPUT_STREAMS] = { "stdout", "stderr" };
 
 struct way {
-	struct spool *spool;
-	uint64_t sent, acked;
+	uint64_t kept, sent, acked;
 };
 
 struct output {
 	struct outputs *set;
-	struct output *prev, *next; /* streamed ones, next to send first */
-	struct output *older, *younger; /* ended and not done, by end */
+	struct output *prev, *next; /* followed ones, next to send first */
+	struct output *older, *younger; /* ended ones, by end */
 	char *id;
 	void *owner;
-	bool stream, ended;
-	bool lost; /* dropped while the hub wanted it */
+	bool attached, ended;
 	struct way ways[OUTPUT_STREAMS];
 };
 
 struct outputs {
 	struct outputs_config config;
-	struct spools *spools;
 	struct output *list, *ended;
-	size_t n_ended;
+	size_t n_unsent; /* ended and attached */
+	uint64_t bytes;
 	char *buf; /* one chunk */
 	bool blocked;
 };
@@ -48,48 +47,73 @@ output_stream(const char *word)
 	return -1;
 }
 
-/* How many of the n bytes at the front of the buffer make the next chunk:
- * a cut character waits for its rest, while one may come. */
 static size_t
-chunk_end(const struct outputs *set, const struct way *w, size_t n)
+read_at(const struct output *o, int i, uint64_t offset, char *dst, size_t size)
 {
-	bool last =
-	    spool_final(w->spool) && w->sent + n == spool_kept(w->spool);
-
-	return last ? n : str_utf8_cut(set->buf, n);
+	return o->set->config.read(
+	    o->set->config.arg, o->id, i, offset, dst, size);
 }
 
+/* ---- bytes as JSON ---------------------------------------------------- */
+
 static json_t *
-chunk(const struct output *o, int i, size_t n)
+frame_of(const struct output *o, int i, size_t n)
 {
 	json_t *data = json_object();
-	const char *bytes = o->set->buf;
-	char *text;
 
 	json_object_set_new(data, "command_id", json_string(o->id));
 	json_object_set_new(data, "stream", json_string(words[i]));
 	json_object_set_new(
 	    data, "offset", json_integer((json_int_t)o->ways[i].sent));
-	if (str_utf8(bytes, n, false)) {
-		json_object_set_new(
-		    data, "data", json_stringn_nocheck(bytes, n));
-		return data;
-	}
-	text = str_b64(bytes, n);
-	json_object_set_new(data, "data64", json_string_nocheck(text));
-	free(text);
+	chunk_set(data, o->set->buf, n);
 	return data;
+}
+
+json_t *
+output_tail(const struct output *o, int stream, size_t size)
+{
+	uint64_t kept = o->ways[stream].kept, from;
+	size_t n, skip;
+	json_t *data;
+	char *bytes;
+
+	from = kept > size ? kept - size : 0;
+	bytes = kept == from ? NULL : mem_try((size_t)(kept - from));
+	if (bytes == NULL)
+		return NULL;
+	n = read_at(o, stream, from, bytes, (size_t)(kept - from));
+	skip = from > 0 ? chunk_front(bytes, n) : 0;
+	data = n == 0 ? NULL : json_object();
+	if (data != NULL) {
+		json_object_set_new(data, "offset",
+		    json_integer((json_int_t)from + (json_int_t)skip));
+		chunk_set(data, bytes + skip, n - skip);
+	}
+	free(bytes);
+	return data;
+}
+
+/* ---- sending ---------------------------------------------------------- */
+
+/* How many of the n bytes at the front of the buffer make the next chunk:
+ * a cut character waits for its rest, while one may come. */
+static size_t
+chunk_end(const struct output *o, const struct way *w, size_t n)
+{
+	bool last = o->ended && w->sent + n == w->kept;
+
+	return last ? n : str_utf8_cut(o->set->buf, n);
 }
 
 /* How much the hub's credit and the spool allow. */
 static size_t
 sendable(const struct outputs *set, const struct way *w)
 {
-	uint64_t n = spool_kept(w->spool) - w->sent;
-	uint64_t credit = w->acked + set->config.window;
+	uint64_t n, credit = w->acked + set->config.window;
 
-	if (w->sent >= credit)
+	if (w->sent >= credit || w->sent >= w->kept)
 		return 0;
+	n = w->kept - w->sent;
 	if (n > credit - w->sent)
 		n = credit - w->sent;
 	return n < set->config.chunk ? (size_t)n : set->config.chunk;
@@ -106,11 +130,11 @@ send_chunk(struct output *o, int i)
 
 	if (n == 0 || set->blocked)
 		return false;
-	n = spool_read(w->spool, w->sent, set->buf, n);
-	n = n == 0 ? 0 : chunk_end(set, w, n);
+	n = read_at(o, i, w->sent, set->buf, n);
+	n = n == 0 ? 0 : chunk_end(o, w, n);
 	if (n == 0)
 		return false;
-	data = chunk(o, i, n);
+	data = frame_of(o, i, n);
 	set->blocked = !set->config.send(set->config.arg, data);
 	json_decref(data);
 	if (!set->blocked)
@@ -149,70 +173,94 @@ output_done(const struct output *o)
 
 	if (!o->ended)
 		return false;
-	for (i = 0; o->stream && i < OUTPUT_STREAMS; i++) {
-		if (o->ways[i].acked < spool_kept(o->ways[i].spool))
+	for (i = 0; o->attached && i < OUTPUT_STREAMS; i++) {
+		if (o->ways[i].acked < o->ways[i].kept)
 			return false;
 	}
 	return true;
 }
 
-static void
-forget(struct output *o)
+bool
+output_attached(const struct output *o)
 {
-	if (o->stream)
-		DL_DELETE(o->set->list, o);
-	if (o->stream && o->ended) {
-		/* NOLINTNEXTLINE(*-core.NullDereference): a ring behind */
-		DL_DELETE2(o->set->ended, o, older, younger);
-		o->set->n_ended--;
-	}
-	o->stream = false;
+	return o->attached;
 }
 
 static void
-drop(struct output *o)
+detach(struct output *o)
 {
-	int i;
+	if (!o->attached)
+		return;
+	/* NOLINTNEXTLINE(*-core.NullDereference): a ring behind */
+	DL_DELETE(o->set->list, o);
+	o->attached = false;
+	if (o->ended)
+		o->set->n_unsent--;
+}
 
-	forget(o);
-	for (i = 0; i < OUTPUT_STREAMS; i++)
-		spool_drop(o->ways[i].spool);
+static void
+attach(struct output *o)
+{
+	if (o->attached)
+		return;
+	DL_APPEND(o->set->list, o);
+	o->attached = true;
+	if (o->ended)
+		o->set->n_unsent++;
 }
 
 static void
 tell_done(struct output *o)
 {
-	drop(o);
+	detach(o);
 	o->set->config.done(o->set->config.arg, o->owner);
 }
 
+/* ---- room ------------------------------------------------------------- */
+
 static bool
-drop_oldest(void *arg)
+drop_oldest(struct outputs *set, bool attached)
 {
-	struct outputs *set = arg;
 	struct output *o = set->ended;
 
+	while (o != NULL && (o->ways[0].kept + o->ways[1].kept == 0 ||
+				(attached && !o->attached)))
+		o = o->younger;
 	if (o == NULL)
 		return false;
 	log_warn("spool: the output of command %s is dropped: no room",
 	    log_q(o->id));
-	o->lost = true;
-	tell_done(o);
+	set->config.drop(set->config.arg, o->owner);
 	return true;
 }
 
+static void
+set_kept(struct output *o, int i, uint64_t kept)
+{
+	if (kept <= o->ways[i].kept)
+		return;
+	o->set->bytes += kept - o->ways[i].kept;
+	o->ways[i].kept = kept;
+}
+
+static bool
+make_room(struct outputs *set)
+{
+	while (set->bytes > set->config.max) {
+		if (!drop_oldest(set, false))
+			return false;
+	}
+	return true;
+}
+
+/* ---- the set ---------------------------------------------------------- */
+
 struct outputs *
-outputs_new(const struct outputs_config *config, struct err *err)
+outputs_new(const struct outputs_config *config)
 {
 	struct outputs *set = mem_alloc(sizeof *set);
 
 	set->config = *config;
-	set->spools =
-	    spools_new(config->dir, config->max, drop_oldest, set, err);
-	if (set->spools == NULL) {
-		free(set);
-		return NULL;
-	}
 	outputs_limits(set, config->chunk, config->window);
 	return set;
 }
@@ -222,7 +270,6 @@ outputs_free(struct outputs *set)
 {
 	if (set == NULL)
 		return;
-	spools_free(set->spools);
 	free(set->buf);
 	free(set);
 }
@@ -230,13 +277,13 @@ outputs_free(struct outputs *set)
 uint64_t
 outputs_bytes(const struct outputs *set)
 {
-	return spools_bytes(set->spools);
+	return set->bytes;
 }
 
 size_t
 outputs_unsent(const struct outputs *set)
 {
-	return set->n_ended;
+	return set->n_unsent;
 }
 
 void
@@ -258,76 +305,79 @@ outputs_room(struct outputs *set)
 }
 
 void
-outputs_resend(struct outputs *set)
+outputs_detach(struct outputs *set)
 {
-	struct output *o;
-	int i;
-
-	DL_FOREACH (set->list, o) {
-		for (i = 0; i < OUTPUT_STREAMS; i++)
-			o->ways[i].sent = o->ways[i].acked;
-	}
-	outputs_room(set);
+	while (set->list != NULL)
+		detach(set->list);
+	set->blocked = false;
 }
 
+/* ---- one -------------------------------------------------------------- */
+
 struct output *
-output_new(struct outputs *set, const char *id, bool stream, void *owner)
+output_new(struct outputs *set, const char *id, void *owner)
 {
 	struct output *o = mem_alloc(sizeof *o);
-	uint64_t keep = stream ? set->config.keep : 0;
 
 	o->set = set;
 	o->id = mem_dup(id);
-	o->stream = stream;
 	o->owner = owner;
-	o->ways[0].spool = spool_new(set->spools, id, "out", keep);
-	o->ways[1].spool = spool_new(set->spools, id, "err", keep);
-	if (stream)
-		DL_APPEND(set->list, o);
 	return o;
 }
 
 void
 output_free(struct output *o)
 {
-	int i;
-
 	if (o == NULL)
 		return;
-	forget(o);
-	for (i = 0; i < OUTPUT_STREAMS; i++)
-		spool_free(o->ways[i].spool);
+	detach(o);
+	if (o->ended)
+		/* NOLINTNEXTLINE(*-core.NullDereference): a ring behind */
+		DL_DELETE2(o->set->ended, o, older, younger);
+	o->set->bytes -= o->ways[0].kept + o->ways[1].kept;
 	free(o->id);
 	free(o);
 }
 
-void
-output_add(struct output *o, int stream, const char *bytes, size_t len)
+bool
+output_kept_now(struct output *o, int stream, uint64_t kept)
 {
-	spool_add(o->ways[stream].spool, bytes, len);
-	if (o->stream)
-		pump(o->set);
+	struct outputs *set = o->set;
+
+	set_kept(o, stream, kept);
+	if (o->attached)
+		pump(set);
+	return make_room(set);
 }
 
 void
 output_end(struct output *o)
 {
+	struct outputs *set = o->set;
+
+	DL_APPEND2(set->ended, o, older, younger);
+	o->ended = true;
+	if (!o->attached)
+		return;
+	set->n_unsent++;
+	pump(set);
+	if (set->n_unsent > set->config.max_ended)
+		drop_oldest(set, true);
+}
+
+void
+output_attach(struct output *o, uint64_t out, uint64_t err)
+{
+	const uint64_t from[OUTPUT_STREAMS] = { out, err };
 	int i;
 
-	o->ended = true;
 	for (i = 0; i < OUTPUT_STREAMS; i++)
-		spool_end(o->ways[i].spool);
-	if (!o->stream)
-		return;
-	DL_APPEND2(o->set->ended, o, older, younger);
-	o->set->n_ended++;
-	if (output_done(o)) {
-		drop(o);
-		return;
-	}
-	pump(o->set);
-	if (o->set->n_ended > o->set->config.max_ended)
-		drop_oldest(o->set);
+		o->ways[i].sent = o->ways[i].acked = from[i];
+	attach(o);
+	if (output_done(o))
+		tell_done(o);
+	else
+		pump(o->set);
 }
 
 /* A hub may acknowledge more than this link has sent: an earlier one did. */
@@ -335,42 +385,31 @@ void
 output_acked(struct output *o, int stream, uint64_t offset, bool stop)
 {
 	struct way *w = &o->ways[stream];
-	uint64_t kept = spool_kept(w->spool);
 
-	if (!o->stream)
+	if (!o->attached)
 		return;
-	if (offset > kept)
-		offset = kept;
+	if (offset > w->kept)
+		offset = w->kept;
 	if (offset > w->acked)
 		w->acked = offset;
 	if (w->sent < w->acked)
 		w->sent = w->acked;
-	if (stop && !o->ended) {
-		drop(o);
-		return;
-	}
-	if (stop || output_done(o))
+	if (stop && !o->ended)
+		detach(o);
+	else if (stop || output_done(o))
 		tell_done(o);
 	else
 		pump(o->set);
 }
 
-const struct spool *
-output_spool(const struct output *o, int stream)
+uint64_t
+output_size(const struct output *o, int stream)
 {
-	return o->ways[stream].spool;
-}
-
-bool
-output_lost(const struct output *o)
-{
-	return o->lost;
+	return o->ways[stream].kept;
 }
 
 uint64_t
-output_kept(const struct output *o, int stream)
+output_acked_to(const struct output *o, int stream)
 {
-	const struct way *w = &o->ways[stream];
-
-	return o->lost ? w->acked : spool_kept(w->spool);
+	return o->ways[stream].acked;
 }

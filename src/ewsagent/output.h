@@ -1,10 +1,11 @@
 /*
- * output - what handlers write, on its way to the hub
+ * output - what handlers wrote, on its way to the hub
  *
- * Keeps both streams of a command in spools and sends them as chunks: live,
- * within a window beyond the last acknowledged byte of each stream, one
- * chunk of each command in turn. After a lost link it goes on from the last
- * acknowledged byte. Text is cut between characters (ews-protocol(7)).
+ * The spools (run.h) have it; here is who of them is followed and how far.
+ * A followed one is sent as chunks: live, within a window beyond the last
+ * acknowledged byte of each stream, one chunk of each command in turn. On
+ * a new link nobody is followed until the hub says from where. Text is cut
+ * between characters (ews-protocol(7)).
  */
 #ifndef EWS_EWSAGENT_OUTPUT_H
 #define EWS_EWSAGENT_OUTPUT_H
@@ -14,53 +15,59 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ewsagent/spool.h"
-#include "lib/err.h"
-
 struct output;
 struct outputs;
 
 enum { OUTPUT_STDOUT, OUTPUT_STDERR, OUTPUT_STREAMS };
 
 struct outputs_config {
-	const char *dir;
-	uint64_t keep; /* bytes of each stream */
 	uint64_t max; /* bytes of all; the oldest ended goes first */
-	size_t max_ended; /* ended and not all acknowledged */
+	size_t max_ended; /* ended, and followed to a point before the end */
 	size_t chunk, window; /* bytes; see outputs_limits */
+	/* Up to 'size' bytes of a stream; 0: there are none. */
+	size_t (*read)(void *arg, const char *id, int stream, uint64_t offset,
+	    char *dst, size_t size);
 	/* An output frame's data, lent; false: no room now. Must not call
 	 * back. */
 	bool (*send)(void *arg, const json_t *data);
 	/* Nothing is left to send of an ended output. Not called from inside
 	 * output_end; may free it. */
 	void (*done)(void *arg, void *owner);
+	/* The bytes of this ended one are wanted back: drop its spools. It
+	 * is freed by the callee. */
+	void (*drop)(void *arg, void *owner);
 	void *arg;
 };
 
-struct outputs *outputs_new(const struct outputs_config *, struct err *);
+struct outputs *outputs_new(const struct outputs_config *);
 void outputs_free(struct outputs *); /* after its outputs */
 uint64_t outputs_bytes(const struct outputs *);
-size_t outputs_unsent(const struct outputs *); /* ended, not done */
+size_t outputs_unsent(const struct outputs *); /* ended, followed, not done */
 /* Chunk 1 KiB .. 1 MiB, window at least one chunk; others are bent. */
 void outputs_limits(struct outputs *, size_t chunk, size_t window);
 void outputs_room(struct outputs *); /* send may work again */
-void outputs_resend(struct outputs *); /* from the last acknowledged byte */
+void outputs_detach(struct outputs *); /* a new link: follow nobody */
 
-/* stream false: only counted, digested and remembered for the tail. */
-struct output *
-output_new(struct outputs *, const char *id, bool stream, void *owner);
+struct output *output_new(struct outputs *, const char *id, void *owner);
 void output_free(struct output *); /* NULL is fine */
-void output_add(struct output *, int stream, const char *bytes, size_t len);
-/* The handler has ended. */
+/* So many bytes are in the spool. False: too much of all is kept, and
+ * nothing that ended can make room: this one should keep no more. */
+bool output_kept_now(struct output *, int stream, uint64_t kept);
+/* The handler has ended: no more comes. It may be dropped at once. */
 void output_end(struct output *);
+/* Send from these offsets on, whatever was sent before. */
+void output_attach(struct output *, uint64_t out, uint64_t err);
+bool output_attached(const struct output *);
 bool output_done(const struct output *); /* nothing is left to send */
 /* 'stop': nobody wants the rest of either stream. */
 void output_acked(struct output *, int stream, uint64_t offset, bool stop);
-const struct spool *output_spool(const struct output *, int stream);
-/* It was dropped for want of room before the hub had all of it. */
-bool output_lost(const struct output *);
-/* How much of a stream can be had: of a lost one what the hub has. */
-uint64_t output_kept(const struct output *, int stream);
+uint64_t output_size(const struct output *, int stream); /* of the spool */
+/* How far the hub has it. */
+uint64_t output_acked_to(const struct output *, int stream);
+
+/* {"offset", "data" or "data64"}: the last 'size' bytes of a stream at most;
+ * NULL if there are none. Gives. */
+json_t *output_tail(const struct output *, int stream, size_t size);
 
 /* "stdout", "stderr"; -1 if it is neither. */
 int output_stream(const char *word);

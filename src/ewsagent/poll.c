@@ -7,6 +7,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/str.h"
 
 enum {
 	KICK_MS = 20, /* acks of one burst share a request */
@@ -95,6 +96,7 @@ poll_rest(struct poll *p, const struct fetch_answer *a)
 	int64_t ms;
 
 	p->works = false;
+	p->broken = true;
 	if (a->status == 401 || a->status == 403)
 		ms = refused_rest(p, a->status);
 	else
@@ -113,25 +115,43 @@ poll_rest(struct poll *p, const struct fetch_answer *a)
 	timer_set(p->pace, ms);
 }
 
-static bool
-says_nothing(const json_t *answer)
+struct news {
+	bool commands, others; /* but for the hello that is in each answer */
+};
+
+static struct news
+news_of(const json_t *answer)
 {
-	return json_array_size(js_get(answer, "frames")) == 0 &&
-	       json_array_size(js_get(answer, "commands")) == 0;
+	struct news n = { .commands =
+			      json_array_size(js_get(answer, "commands")) > 0 };
+	json_t *f;
+	size_t i;
+
+	json_array_foreach(js_get(answer, "frames"), i, f)
+	{
+		const char *type = js_str(f, "type");
+
+		if (str_eq(type, "command"))
+			n.commands = true;
+		else if (!str_eq(type, "hello"))
+			n.others = true;
+	}
+	return n;
 }
 
 static void
 plan_next(struct poll *p, const struct sync *s, const json_t *answer)
 {
 	int64_t took = clock_mono(p->config.clock) - s->begun_ms;
+	struct news news = news_of(answer);
 
 	if (p->offered_ms == 0)
 		wait_for_next(p, p->interval_ms);
-	else if (s->held && !s->passed && took < QUICK_MS &&
-		 says_nothing(answer))
+	else if (s->held && !s->passed && took < QUICK_MS && !news.commands &&
+		 !news.others)
 		wait_for_next(p, QUICK_REST_MS); /* no hot loop */
 	else
-		wait_for_next(p, says_nothing(answer) ? 0 : NEWS_MS);
+		wait_for_next(p, news.commands ? NEWS_MS : 0);
 }
 
 void
@@ -201,6 +221,7 @@ poll_start(struct poll *p)
 	if (p->on)
 		return;
 	p->on = true;
+	p->broken = false;
 	p->mode = POLL_UNKNOWN;
 	p->offered_ms = 0;
 	p->due = true;

@@ -30,6 +30,9 @@ struct poll_events {
 	void (*config)(void *arg, const json_t *updates);
 	/* The end of this command was answered with 200. */
 	void (*confirmed)(void *arg, const char *command_id);
+	/* An answer was lost, and the hub answers again: all is to be told
+	 * as on a new connection. */
+	void (*anew)(void *arg);
 	/* The outbox may have room again. */
 	void (*room)(void *arg);
 	/* What to say in a request; both give. */

@@ -36,12 +36,14 @@ struct poll {
 	struct fetch_call *ack; /* one end to a hub without frames */
 	unsigned ack_batch;
 	char *ack_id;
+	bool ack_end; /* else only that it was stored */
 	unsigned batches;
 	enum poll_mode mode;
 	int64_t interval_ms;
 	int64_t offered_ms; /* how long the hub would hold a sync */
 	char *last_command; /* id; of hubs without frames */
 	bool on, works;
+	bool broken; /* an answer was lost, and with it what it said */
 	bool due; /* a sync is due */
 	bool resting; /* after a failure: nothing goes out */
 };

@@ -128,35 +128,56 @@ learn(struct poll *p, const json_t *answer)
 		p->offered_ms = 0; /* the wire counts in seconds */
 }
 
+static void
+take_frames(struct poll *p, const json_t *answer, bool hello)
+{
+	json_t *f;
+	size_t i;
+
+	json_array_foreach(js_get(answer, "frames"), i, f)
+	{
+		if (str_eq(js_str(f, "type"), "hello") == hello)
+			p->config.events->frame(p->config.arg, f);
+	}
+}
+
 void
 poll_take(struct poll *p, const struct sync *s, const json_t *answer)
 {
 	const struct poll_events *ev = p->config.events;
 	const json_t *updates = js_get(answer, "config_updates");
-	size_t i;
-	json_t *f;
 
 	learn(p, answer);
 	outbox_settle(p->config.outbox, s->batch, p->mode == POLL_V1);
 	if (json_is_object(updates) && json_object_size(updates) > 0)
 		ev->config(p->config.arg, updates);
-	json_array_foreach(js_get(answer, "frames"), i, f)
-	    ev->frame(p->config.arg, f);
+	if (p->broken && p->mode == POLL_V1)
+		ev->anew(p->config.arg);
+	p->broken = false;
+	/* first who it is: a hub that was restarted knows nothing of before */
+	take_frames(p, answer, true);
+	take_frames(p, answer, false);
 	take_commands(p, js_get(answer, "commands"), p->mode == POLL_V1);
 	ev->room(p->config.arg);
 }
 
 /* ---- acks to a hub without frames ---------------------------------- */
 
+struct told {
+	json_t *data; /* NULL: nothing for such a hub */
+	bool end;
+};
+
 static void
 copy_item(void *arg, const struct outbox_item *item)
 {
-	json_t **data = arg;
+	struct told *t = arg;
 	json_t *frame = NULL;
 
-	if (item->kind == OUTBOX_END)
+	t->end = item->kind == OUTBOX_END;
+	if (t->end || item->kind == OUTBOX_STORED)
 		frame = js_read_object(item->text, item->len, NULL);
-	*data = json_incref(js_get(frame, "data"));
+	t->data = json_incref(js_get(frame, "data"));
 	json_decref(frame);
 }
 
@@ -217,9 +238,9 @@ on_acked(void *arg, const struct fetch_answer *a)
 	if (over && a->status != 200)
 		log_warn("the hub refuses the ack of command %s: HTTP %d",
 		    log_q(id), a->status);
-	if (over)
+	if (over && p->ack_end)
 		p->config.events->confirmed(p->config.arg, id);
-	else if (!other_path(p, a->status))
+	else if (!over && !other_path(p, a->status))
 		poll_rest(p, a);
 	free(id);
 	poll_run(p);
@@ -229,21 +250,23 @@ on_acked(void *arg, const struct fetch_answer *a)
 void
 poll_ack_next(struct poll *p)
 {
-	json_t *data = NULL, *body;
+	struct told t = { 0 };
+	json_t *body;
 
 	while (p->ack == NULL) {
 		p->ack_batch = next_batch(p);
-		if (outbox_lend(p->config.outbox, p->ack_batch, 0, copy_item,
-			&data) == 0)
+		if (outbox_lend(
+			p->config.outbox, p->ack_batch, 0, copy_item, &t) == 0)
 			return;
-		if (js_str(data, "command_id") == NULL) {
+		if (js_str(t.data, "command_id") == NULL) {
 			outbox_settle(p->config.outbox, p->ack_batch, true);
-			json_decref(data);
+			json_decref(t.data);
 			continue;
 		}
-		p->ack_id = mem_dup(js_str(data, "command_id"));
-		body = ack_body(p, data);
-		json_decref(data);
+		p->ack_id = mem_dup(js_str(t.data, "command_id"));
+		p->ack_end = t.end;
+		body = ack_body(p, t.data);
+		json_decref(t.data);
 		p->ack = poll_post(p, p->ack_urls[p->ack_path], body,
 		    p->config.timeout_ms, on_acked, p);
 	}

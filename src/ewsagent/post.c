@@ -133,7 +133,7 @@ post_pump(struct post *p)
 			outbox_remove(p->outbox, item);
 	}
 	if (outbox_count(p->outbox) == 0 && outbox_owes(p->outbox))
-		work_resend(p->work);
+		work_room(p->work);
 }
 
 void
@@ -145,7 +145,7 @@ post_begin(struct post *p)
 	work_resend(p->work);
 	p->beginning = false;
 	post_pump(p);
-	work_output_room(p->work);
+	work_room(p->work);
 }
 
 static char *
@@ -159,35 +159,48 @@ frame_of(const char *type, const json_t *data, size_t *len)
 	return text;
 }
 
-/* queue_full is no end: the hub has the command again (ews-protocol(7)). */
 static bool
-is_end(const json_t *data)
+has_way(const struct post *p)
 {
-	const char *status = js_str(data, "status");
-
-	return (str_eq(status, "completed") || str_eq(status, "failed")) &&
-	       !str_eq(js_str(data, "reason"), "queue_full");
+	return p->beginning || link_usable(p->link) || poll_on(p->poll);
 }
 
-void
-post_ack(struct post *p, const json_t *data)
+/* Without any way up ends are safe in the ledger already. */
+static bool
+put(struct post *p, enum outbox_kind kind, const char *type, const json_t *data)
 {
 	const char *id = js_str(data, "command_id");
-	enum outbox_kind kind = is_end(data) ? OUTBOX_END : OUTBOX_STEP;
 	size_t len;
-	char *text = frame_of("command_ack", data, &len);
+	char *text;
+	bool kept;
 
-	if (text == NULL || id == NULL) {
-		free(text);
-		return;
-	}
-	/* without any way up ends are safe in the ledger already */
-	if (!p->beginning && !link_usable(p->link) && !poll_on(p->poll)) {
-		free(text);
-		return;
-	}
-	outbox_put(p->outbox, kind, id, text, len);
+	if (id == NULL || !has_way(p))
+		return false;
+	text = frame_of(type, data, &len);
+	kept = text != NULL && outbox_put(p->outbox, kind, id, text, len);
 	post_pump(p);
+	return kept;
+}
+
+bool
+post_ack(struct post *p, enum work_ack kind, const json_t *data)
+{
+	static const enum outbox_kind kinds[] = {
+		[WORK_STEP] = OUTBOX_STEP,
+		[WORK_STORED] = OUTBOX_STORED,
+		[WORK_END] = OUTBOX_END,
+	};
+
+	return put(p, kinds[kind], "command_ack", data);
+}
+
+/* A hub that does not know ews.v1 gave no input. */
+bool
+post_input_ack(struct post *p, const json_t *data)
+{
+	if (link_usable(p->link) ? !link_v1(p->link) : !poll_v1(p->poll))
+		return false;
+	return put(p, OUTBOX_STEP, "input_ack", data);
 }
 
 static bool

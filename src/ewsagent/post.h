@@ -25,8 +25,10 @@ struct post *post_new(struct outbox *, size_t output_window);
 void post_free(struct post *);
 void post_connect(struct post *, struct link *, struct poll *, struct work *);
 
-void post_ack(struct post *, const json_t *data);
+/* False: it did not leave, and is not kept. */
+bool post_ack(struct post *, enum work_ack, const json_t *data);
 bool post_output(struct post *, const json_t *data);
+bool post_input_ack(struct post *, const json_t *data);
 
 /* A new way to the hub is up: everything unconfirmed is told again. */
 void post_begin(struct post *);

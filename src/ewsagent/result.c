@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/err.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/str.h"
@@ -30,6 +31,12 @@ begin(const char *id, const char *status, int64_t now_ms)
 	json_object_set_new(
 	    data, "completed_at", json_string(clock_text(text, now_ms)));
 	return data;
+}
+
+json_t *
+result_stored(const char *id, int64_t now_ms)
+{
+	return begin(id, "completed", now_ms);
 }
 
 static void
@@ -71,37 +78,35 @@ character(const char *bytes, size_t len)
 static json_t *
 readable(const char *bytes, size_t len)
 {
-	char text[3 * SPOOL_TAIL], *start = text;
+	char text[3 * RUN_TAIL], *start = text;
 	size_t n, used = 0;
 
 	/* the window on the stream may begin within a character */
-	for (n = 0; len == SPOOL_TAIL && n < 3 && (*bytes & 0xc0) == 0x80; n++)
+	for (n = 0; len == RUN_TAIL && n < 3 && (*bytes & 0xc0) == 0x80; n++)
 		bytes++;
-	len -= len == SPOOL_TAIL ? n : 0;
+	len -= len == RUN_TAIL ? n : 0;
 	for (; len > 0; bytes += n, len -= n) {
 		n = character(bytes, len);
 		memcpy(text + used, n > 0 ? bytes : REPLACEMENT, n > 0 ? n : 3);
 		used += n > 0 ? n : 3;
 		n += n == 0;
 	}
-	if (used > SPOOL_TAIL)
-		start = text + used - SPOOL_TAIL;
+	if (used > RUN_TAIL)
+		start = text + used - RUN_TAIL;
 	while (start < text + used && (*start & 0xc0) == 0x80)
 		start++;
 	return json_stringn(start, (size_t)(text + used - start));
 }
 
 static json_t *
-tail_of(const struct output *o)
+tail_of(const struct run_end *end)
 {
 	json_t *tail = json_object();
-	const char *bytes;
-	size_t len;
+	const struct run_stream *out = &end->streams[OUTPUT_STDOUT];
+	const struct run_stream *err = &end->streams[OUTPUT_STDERR];
 
-	bytes = spool_tail(output_spool(o, OUTPUT_STDOUT), &len);
-	json_object_set_new(tail, "stdout", readable(bytes, len));
-	bytes = spool_tail(output_spool(o, OUTPUT_STDERR), &len);
-	json_object_set_new(tail, "stderr", readable(bytes, len));
+	json_object_set_new(tail, "stdout", readable(out->tail, out->tail_len));
+	json_object_set_new(tail, "stderr", readable(err->tail, err->tail_len));
 	return tail;
 }
 
@@ -117,23 +122,21 @@ result_kept(json_t *data, uint64_t out, uint64_t err)
 }
 
 static void
-set_output(json_t *data, const struct output *o)
+set_output(json_t *data, const struct run_end *end, bool kept)
 {
-	const struct spool *out = output_spool(o, OUTPUT_STDOUT);
-	const struct spool *err = output_spool(o, OUTPUT_STDERR);
+	const struct run_stream *out = &end->streams[OUTPUT_STDOUT];
+	const struct run_stream *err = &end->streams[OUTPUT_STDERR];
 
 	json_object_set_new(
-	    data, "stdout_bytes", json_integer((json_int_t)spool_bytes(out)));
+	    data, "stdout_bytes", json_integer((json_int_t)out->bytes));
 	json_object_set_new(
-	    data, "stderr_bytes", json_integer((json_int_t)spool_bytes(err)));
-	json_object_set_new(
-	    data, "stdout_sha256", json_string(spool_digest(out)));
-	json_object_set_new(
-	    data, "stderr_sha256", json_string(spool_digest(err)));
-	if (spool_truncated(out) || spool_truncated(err))
-		result_kept(data, spool_kept(out), spool_kept(err));
-	if (spool_bytes(out) + spool_bytes(err) > 0)
-		json_object_set_new(data, "tail", tail_of(o));
+	    data, "stderr_bytes", json_integer((json_int_t)err->bytes));
+	json_object_set_new(data, "stdout_sha256", json_string(out->digest));
+	json_object_set_new(data, "stderr_sha256", json_string(err->digest));
+	if (kept)
+		result_kept(data, out->kept, err->kept);
+	if (out->bytes + err->bytes > 0)
+		json_object_set_new(data, "tail", tail_of(end));
 }
 
 static const char *
@@ -144,8 +147,6 @@ reason_of(enum run_why why)
 		return "timeout";
 	case RUN_CANCELLED:
 		return "cancelled";
-	case RUN_STOPPED:
-		return "interrupted";
 	case RUN_SELF:
 		break;
 	}
@@ -155,20 +156,17 @@ reason_of(enum run_why why)
 /* "exit status 3" or "killed by signal 9", after what we had to do with
  * that. */
 static void
-describe(
-    char *text, size_t size, const struct run_end *end, int64_t duration_ms)
+describe(char *text, size_t size, const struct run_end *end)
 {
 	char took[32];
 	const char *how = end->why == RUN_TIMEOUT     ? "no end after "
 			  : end->why == RUN_CANCELLED ? "cancelled after "
-			  : end->why == RUN_STOPPED
-			      ? "the agent was stopped after "
-			      : NULL;
+						      : NULL;
 	int n = 0;
 
 	if (how != NULL)
 		n = snprintf(text, size, "%s%s: ", how,
-		    clock_span_text(took, sizeof took, duration_ms));
+		    clock_span_text(took, sizeof took, end->duration_ms));
 	if (end->signal != 0)
 		snprintf(text + n, size - (size_t)n, "killed by signal %d",
 		    end->signal);
@@ -179,10 +177,10 @@ describe(
 
 /* The last line with something on it, as what a person wants to read. */
 static void
-add_last_line(char *text, size_t size, const struct output *o)
+add_last_line(char *text, size_t size, const struct run_stream *err)
 {
-	size_t len, begin, used = strlen(text);
-	const char *bytes = spool_tail(output_spool(o, OUTPUT_STDERR), &len);
+	size_t len = err->tail_len, begin, used = strlen(text);
+	const char *bytes = err->tail;
 
 	while (len > 0 && strchr(" \t\r\n", bytes[len - 1]) != NULL)
 		len--;
@@ -196,34 +194,66 @@ add_last_line(char *text, size_t size, const struct output *o)
 }
 
 static void
-set_error(json_t *data, const struct job *j, const struct run_end *end,
-    int64_t duration_ms)
+set_error(json_t *data, const struct run_end *end)
 {
 	char text[ERR_TEXT_MAX];
 
-	describe(text, sizeof text, end, duration_ms);
-	add_last_line(text, sizeof text, j->output);
+	describe(text, sizeof text, end);
+	add_last_line(text, sizeof text, &end->streams[OUTPUT_STDERR]);
 	set_text(data, "error", text);
 }
 
+void
+result_started(json_t *data, int64_t started_ms)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (started_ms > 0)
+		json_object_set_new(data, "started_at",
+		    json_string(clock_text(text, started_ms)));
+}
+
 json_t *
-result_ended(const struct job *j, const struct run_end *end, int64_t now_ms,
-    int64_t duration_ms)
+result_ended(const char *id, const struct run_end *end, bool kept)
 {
 	bool good = end->why == RUN_SELF && end->code == 0;
-	json_t *data = begin(j->id, good ? "completed" : "failed", now_ms);
+	json_t *data = begin(id, good ? "completed" : "failed", end->ended_ms);
 	const char *reason = reason_of(end->why);
 
+	result_started(data, end->started_ms);
 	if (reason != NULL)
 		json_object_set_new(data, "reason", json_string(reason));
 	if (!good)
-		set_error(data, j, end, duration_ms);
+		set_error(data, end);
 	if (end->signal != 0)
 		json_object_set_new(data, "signal", json_integer(end->signal));
 	else
 		json_object_set_new(data, "exit_code", json_integer(end->code));
-	json_object_set_new(data, "duration_ms", json_integer(duration_ms));
-	set_output(data, j->output);
+	json_object_set_new(
+	    data, "duration_ms", json_integer((json_int_t)end->duration_ms));
+	set_output(data, end, kept);
+	return data;
+}
+
+json_t *
+result_own(const char *id, const char *error, int64_t now_ms)
+{
+	json_t *data =
+	    begin(id, error == NULL ? "completed" : "failed", now_ms);
+
+	if (error != NULL)
+		set_text(data, "error", error);
+	json_object_set_new(data, "exit_code", json_integer(error != NULL));
+	return data;
+}
+
+json_t *
+result_probed(const char *id, int64_t started_ms, int64_t now_ms)
+{
+	json_t *data = result_own(id, NULL, now_ms);
+
+	result_started(data, started_ms);
+	json_object_set_new(data, "probed", json_true());
 	return data;
 }
 

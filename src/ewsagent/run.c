@@ -1,304 +1,378 @@
 #include "ewsagent/run.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <utlist.h>
 
+#include "ewsagent/run_priv.h"
+#include "lib/exit.h"
+#include "lib/log.h"
 #include "lib/mem.h"
-#include "net/timer.h"
+#include "lib/str.h"
 
-enum { READ_SIZE = 65536, MOP_STEP_MS = 100 };
-
-struct runs {
-	uv_loop_t *uv;
-	struct loop *loop;
-	const struct run_events *events;
-	struct run *list;
-	uv_signal_t child;
-	unsigned refs; /* itself and each run */
-	char buf[READ_SIZE]; /* libuv reads right after asking for it */
-};
-
-enum run_state {
-	RUN_ALIVE, /* the timer is its deadline */
-	RUN_ASKED, /* was sent a signal; the timer kills */
-	RUN_EXITED, /* pipes may be open; the timer closes them */
-	RUN_ENDED /* told; the timer mops its group up */
-};
-
-struct run {
-	struct runs *set;
-	struct run *prev, *next;
-	void *arg;
-	enum run_state state;
-	pid_t pid; /* and group */
-	struct run_end end;
-	int64_t grace_ms;
-	struct timer *timer;
-	unsigned handles; /* pipes not closed */
-	unsigned mops;
-	uv_pipe_t pipes[3];
-	uv_write_t write;
-	char *input;
-};
-
-static void
-unref(struct runs *set)
+void
+run_path(const struct runs *set, char out[PATH_SIZE], const char *name,
+    const char *file)
 {
-	if (--set->refs == 0)
-		free(set);
+	snprintf(out, PATH_SIZE, "%.900s/%s/%s", set->dir, name, file);
 }
 
-/* Freed when its memory holds no libuv handle and its group is gone. */
-static void
-maybe_free(struct run *r)
-{
-	if (r->state != RUN_ENDED || r->handles > 0 || r->timer != NULL)
-		return;
-	DL_DELETE(r->set->list, r);
-	unref(r->set);
-	free(r->input);
-	free(r);
-}
-
-static void
-on_pipe_closed(uv_handle_t *h)
-{
-	struct run *r = h->data;
-
-	r->handles--;
-	maybe_free(r);
-}
-
-static bool
-is_open(struct run *r, int i)
-{
-	return !uv_is_closing((uv_handle_t *)&r->pipes[i]);
-}
-
-static void
-close_pipe(struct run *r, int i)
-{
-	if (is_open(r, i))
-		uv_close((uv_handle_t *)&r->pipes[i], on_pipe_closed);
-}
-
-static void
-mop_end(struct run *r)
-{
-	timer_free(r->timer);
-	r->timer = NULL;
-	maybe_free(r);
-}
-
-/* Its number cannot be another's while the group has a member. */
-static void
-mop(struct run *r)
-{
-	bool last = r->mops++ >= RUN_MOP_MS / MOP_STEP_MS;
-	int signal = last ? SIGKILL : r->mops == 1 ? SIGTERM : 0;
-
-	if (kill(-r->pid, signal) == -1 || last)
-		mop_end(r);
-	else
-		timer_set(r->timer, MOP_STEP_MS);
-}
-
-static void
-finish(struct run *r)
-{
-	int i;
-
-	r->state = RUN_ENDED;
-	for (i = 0; i < 3; i++)
-		close_pipe(r, i);
-	r->set->events->end(r->arg, &r->end);
-	mop(r);
-}
-
-static void
-maybe_finish(struct run *r)
-{
-	if (r->state == RUN_EXITED && !is_open(r, 1) && !is_open(r, 2))
-		finish(r);
-}
-
-static void
-on_exit_status(struct run *r, int status)
-{
-	r->end.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	r->end.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	r->state = RUN_EXITED;
-	timer_set(r->timer, RUN_LINGER_MS);
-	maybe_finish(r);
-}
-
-/* Signals merge: any of them may have exited. */
-static void
-on_child(uv_signal_t *s, int signal)
-{
-	struct runs *set = s->data;
-	struct run *r, *next;
-	int status;
-
-	(void)signal;
-	DL_FOREACH_SAFE (set->list, r, next) {
-		if (r->state < RUN_EXITED &&
-		    waitpid(r->pid, &status, WNOHANG) == r->pid)
-			on_exit_status(r, status);
-	}
-}
+/* ---- one run ------------------------------------------------------------ */
 
 static void
 on_timer(void *arg)
 {
 	struct run *r = arg;
 
-	switch (r->state) {
-	case RUN_ALIVE:
-		run_ask(r, SIGTERM, r->grace_ms, RUN_TIMEOUT);
-		break;
-	case RUN_ASKED:
-		kill(-r->pid, SIGKILL);
-		break;
-	case RUN_EXITED:
-		finish(r);
-		break;
-	case RUN_ENDED:
-		mop(r);
-		break;
-	}
-}
-
-void
-run_ask(struct run *r, int signal, int64_t grace_ms, enum run_why why)
-{
-	if (r->state > RUN_ASKED)
-		return; /* exited by itself: that end counts */
-	if (r->state == RUN_ALIVE)
-		r->end.why = why;
-	r->state = RUN_ASKED;
-	if (grace_ms < 0)
-		grace_ms = 0;
-	kill(-r->pid, signal);
-	timer_set(r->timer,
-	    grace_ms < RUN_GRACE_MAX_MS ? grace_ms : RUN_GRACE_MAX_MS);
-}
-
-static void
-on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf)
-{
-	struct run *r = h->data;
-
-	(void)hint;
-	*buf = uv_buf_init(r->set->buf, sizeof r->set->buf);
-}
-
-static void
-on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
-{
-	struct run *r = s->data;
-	int i = (uv_pipe_t *)s == &r->pipes[2] ? 2 : 1;
-
-	if (n > 0)
-		r->set->events->output(r->arg, i - 1, buf->base, (size_t)n);
-	if (n >= 0)
+	if (r->conn != NULL || run_connect(r))
 		return;
-	close_pipe(r, i);
-	maybe_finish(r);
-}
-
-/* A handler need not read its input: EPIPE is as good as success. */
-static void
-on_written(uv_write_t *w, int status)
-{
-	struct run *r = w->data;
-
-	(void)status;
-	free(r->input);
-	r->input = NULL;
-	close_pipe(r, 0);
-}
-
-static void
-open_pipe(struct run *r, int i, int fd)
-{
-	uv_pipe_t *p = &r->pipes[i];
-
-	uv_pipe_init(r->set->uv, p, 0);
-	p->data = r;
-	r->handles++;
-	if (uv_pipe_open(p, fd) != 0) { /* cannot be, with a new pipe */
-		close(fd);
-		close_pipe(r, i);
-	}
-}
-
-static void
-talk(struct run *r)
-{
-	uv_buf_t buf = uv_buf_init(r->input, (unsigned)strlen(r->input));
-	int i;
-
-	for (i = 1; i <= 2; i++) {
-		if (is_open(r, i))
-			uv_read_start(
-			    (uv_stream_t *)&r->pipes[i], on_alloc, on_read);
-	}
-	r->write.data = r;
-	if (!is_open(r, 0) || uv_write(&r->write, (uv_stream_t *)&r->pipes[0],
-				  &buf, 1, on_written) != 0)
-		close_pipe(r, 0);
+	run_settle(r);
 }
 
 struct run *
-run_start(struct runs *set, const struct run_spec *spec, void *arg, bool *later,
-    struct err *err)
+run_new(struct runs *set, const char *name, void *arg)
 {
-	struct run *r;
-	int fds[3], i;
-	pid_t pid = spawn_start(&spec->spawn, fds, later, err);
+	struct run *r = mem_alloc(sizeof *r);
 
-	if (pid == -1) {
-		free(spec->input);
-		return NULL;
-	}
-	r = mem_alloc(sizeof *r);
 	r->set = set;
 	r->arg = arg;
-	r->pid = pid;
-	r->grace_ms = spec->grace_ms;
-	r->input = spec->input;
-	set->refs++;
-	DL_APPEND(set->list, r);
+	r->wait_ms = RUN_RETRY_MS;
+	str_copy(r->name, sizeof r->name, name);
 	r->timer = timer_new(set->loop, on_timer, r);
-	timer_set(r->timer, spec->deadline_ms);
-	for (i = 0; i < 3; i++)
-		open_pipe(r, i, fds[i]);
-	talk(r);
+	DL_APPEND(set->list, r);
 	return r;
+}
+
+void
+run_free(struct run *r)
+{
+	DL_DELETE(r->set->list, r);
+	run_disconnect(r);
+	timer_free(r->timer);
+	free(r);
+}
+
+/* The shim is there and we have no connection: EMFILE, or it was about to
+ * end. */
+static void
+again(struct run *r)
+{
+	timer_set(r->timer, r->wait_ms);
+	r->wait_ms = r->wait_ms * 2 < RUN_RETRY_MAX_MS ? r->wait_ms * 2
+						       : RUN_RETRY_MAX_MS;
+}
+
+/* The end is synced and the spools are not: after a power cut they may be
+ * shorter than it says. */
+static void
+clamp(int dir, struct run_end *end)
+{
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t size = 0;
+
+		if (end->streams[i].kept == 0)
+			continue;
+		if (fstatat(dir, JOBDIR_STREAM(i), &st, AT_SYMLINK_NOFOLLOW) ==
+		    0)
+			size = (uint64_t)st.st_size;
+		if (size < end->streams[i].kept)
+			end->streams[i].kept = size;
+	}
+}
+
+/* The lock first: once it is free, nothing is written any more. */
+static enum run_found
+look(struct runs *set, const char *name, struct run_end *end, bool *later,
+    struct err *err)
+{
+	int dir = jobdir_open(set->jobs, name);
+	enum run_found found = RUN_NONE;
+	struct jobdir_started started;
+	bool held;
+
+	if (dir == -1)
+		return RUN_NONE;
+	held = jobdir_held(dir);
+	if (jobdir_end(dir, end))
+		found = RUN_ENDED;
+	else if (jobdir_failed(dir, later, err))
+		found = RUN_FAILED;
+	else if (held)
+		found = RUN_ALIVE;
+	else if (jobdir_started(dir, &started))
+		found = RUN_LOST;
+	if (found == RUN_ENDED)
+		clamp(dir, end);
+	close(dir);
+	return found;
+}
+
+/* Of a short one the end is found before the shim has said a word: nothing
+ * of what it would have told may be missing. */
+static void
+tell_end(const struct run_events *e, const struct run *was,
+    const struct run_end *end)
+{
+	if (!was->told_start)
+		e->started(was->arg, end->started_ms);
+	for (int i = 0; i < 2; i++)
+		if (end->streams[i].kept > was->kept[i])
+			e->output(was->arg, i, end->streams[i].kept);
+	e->end(was->arg, end);
+}
+
+void
+run_settle(struct run *r)
+{
+	const struct run_events *e = r->set->events;
+	struct err err = ERR_INIT;
+	struct run_end end;
+	bool later = true;
+	enum run_found found = look(r->set, r->name, &end, &later, &err);
+	struct run was = *r;
+
+	if (found == RUN_ALIVE) {
+		again(r);
+		return;
+	}
+	run_free(r);
+	if (found == RUN_ENDED)
+		tell_end(e, &was, &end);
+	else if (found == RUN_FAILED)
+		e->failed(was.arg, later, err.text);
+	else if (found == RUN_NONE)
+		e->failed(
+		    was.arg, true, "its shim ended before it was started");
+	else
+		e->lost(was.arg);
+}
+
+enum run_found
+run_find(struct runs *set, const char *id, void *arg, struct run **run,
+    struct run_end *end, struct err *err)
+{
+	char name[JOBDIR_NAME_SIZE];
+	struct err why = ERR_INIT;
+	bool later = false;
+	enum run_found found;
+
+	jobdir_name(name, id);
+	found = look(set, name, end, &later, &why);
+	if (found == RUN_FAILED && later)
+		return RUN_NONE;
+	if (found == RUN_FAILED)
+		err_set(err, why.status, why.code, "%s", why.text);
+	if (found != RUN_ALIVE)
+		return found;
+	*run = run_new(set, name, arg);
+	if (!run_connect(*run))
+		timer_set((*run)->timer, 0);
+	return RUN_ALIVE;
 }
 
 pid_t
 run_pid(const struct run *r)
 {
-	return r->pid;
+	return r->shim;
+}
+
+/* ---- on the disk -------------------------------------------------------- */
+
+void
+run_forget(struct runs *set, const char *id)
+{
+	char name[JOBDIR_NAME_SIZE];
+
+	jobdir_name(name, id);
+	if (!jobdir_remove(set->jobs, name))
+		log_warn("%s/%s stays: %s", set->dir, name, strerror(errno));
+}
+
+size_t
+run_read(const struct runs *set, const char *id, int stream, uint64_t offset,
+    char *dst, size_t size)
+{
+	char file[JOBDIR_NAME_SIZE + 8], name[JOBDIR_NAME_SIZE];
+	ssize_t n;
+	int fd;
+
+	jobdir_name(name, id);
+	snprintf(file, sizeof file, "%s/%s", name, JOBDIR_STREAM(stream));
+	fd = openat(set->jobs, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1)
+		return 0;
+	do
+		n = pread(fd, dst, size, (off_t)offset);
+	while (n == -1 && errno == EINTR);
+	close(fd);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static bool
+is_wanted(int dir, bool (*keep)(void *arg, const char *id), void *arg)
+{
+	char *id = jobdir_read(dir, "id", JOBDIR_ID_MAX, NULL);
+	bool wanted = id != NULL && keep(arg, id);
+
+	free(id);
+	return wanted;
+}
+
+static void
+sweep_one(struct runs *set, const char *name,
+    bool (*keep)(void *arg, const char *id), void *arg)
+{
+	int dir = jobdir_open(set->jobs, name);
+	bool wanted, held;
+
+	if (dir == -1)
+		return;
+	wanted = is_wanted(dir, keep, arg);
+	held = jobdir_held(dir);
+	close(dir);
+	if (wanted)
+		return;
+	if (held)
+		log_warn("%s/%s: a handler of an unknown command runs",
+		    set->dir, name);
+	else if (!jobdir_remove(set->jobs, name))
+		log_warn("%s/%s stays: %s", set->dir, name, strerror(errno));
+}
+
+void
+runs_sweep(struct runs *set, bool (*keep)(void *arg, const char *id), void *arg)
+{
+	DIR *d = opendir(set->dir);
+	struct dirent *e;
+
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			sweep_one(set, e->d_name, keep, arg);
+	closedir(d);
+}
+
+/* ---- the set ------------------------------------------------------------ */
+
+static bool
+is_program(const char *path)
+{
+	return access(path, X_OK) == 0;
+}
+
+bool
+runs_shim_path(char out[PATH_SIZE], const char *setting, struct err *err)
+{
+	char own[PATH_SIZE] = "/";
+	char *slash;
+
+	if (setting != NULL && *setting != '\0') {
+		if (str_copy(out, PATH_SIZE, setting) && is_program(out))
+			return true;
+		err_set(err, EXIT_CONFIG, "config",
+		    "shim: %s is no program that we may run", setting);
+		return false;
+	}
+	if (!port_program(own, sizeof own))
+		str_copy(own, sizeof own, "/");
+	slash = strrchr(own, '/');
+	slash[1] = '\0';
+	if (path_join(out, own, "ewsagent-shim", NULL) && is_program(out))
+		return true;
+	if (path_join(out, own, "../libexec/ews/ewsagent-shim", NULL) &&
+	    is_program(out))
+		return true;
+	err_set(err, EXIT_CONFIG, "config",
+	    "no ewsagent-shim beside ewsagent (%s) or in ../libexec/ews:"
+	    " install it, or name it with --shim",
+	    own);
+	return false;
+}
+
+/* STATE/jobs/XXXXXXXXXXXXXXXX/sock has to fit into a sockaddr_un. */
+static bool
+fits(const char *dir, struct err *err)
+{
+	struct sockaddr_un sun;
+	size_t rest = sizeof "/" - 1 + JOBDIR_NAME_SIZE - 1 + sizeof "/sock";
+	size_t max = sizeof sun.sun_path - rest;
+
+	if (strlen(dir) <= max)
+		return true;
+	err_set(err, EXIT_CONFIG, "config",
+	    "%s is too long: a handler's socket is made in it, so that it may"
+	    " have %zu bytes and not %zu; choose a shorter --state-dir",
+	    dir, max, strlen(dir));
+	return false;
+}
+
+/* Shims and handlers are elsewhere than we: they need whole paths. */
+static bool
+whole(char out[PATH_SIZE], const char *path, struct err *err)
+{
+	char *full = realpath(path, NULL);
+	bool fit;
+
+	if (full == NULL) {
+		err_set(err, EXIT_CONFIG, "config", "%s: %s", path,
+		    strerror(errno));
+		return false;
+	}
+	fit = str_copy(out, PATH_SIZE, full);
+	free(full);
+	if (!fit)
+		err_set(err, EXIT_CONFIG, "config",
+		    "%s: the whole path is too long", path);
+	return fit;
+}
+
+static void
+on_child(uv_signal_t *s, int signal)
+{
+	(void)signal;
+	runs_reap(s->data);
 }
 
 struct runs *
-runs_new(struct loop *loop, const struct run_events *events)
+runs_new(const struct runs_config *c, struct err *err)
 {
-	struct runs *set = mem_alloc(sizeof *set);
+	char dir[PATH_SIZE], shim[PATH_SIZE];
+	struct runs *set;
+	int fd;
 
-	set->loop = loop;
-	set->uv = loop_uv(loop);
-	set->events = events;
-	set->refs = 1;
-	uv_signal_init(set->uv, &set->child);
+	/* before it is made, and with all that links and "." stand for */
+	if (!fits(c->dir, err) || !path_private_dir(c->dir, err) ||
+	    !whole(dir, c->dir, err) || !fits(dir, err) ||
+	    !whole(shim, c->shim, err))
+		return NULL;
+	if (!is_program(shim)) {
+		err_set(err, EXIT_CONFIG, "config", "%s: %s", shim,
+		    strerror(errno));
+		return NULL;
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1) {
+		err_set(err, EXIT_IO, "io", "%s: %s", dir, strerror(errno));
+		return NULL;
+	}
+	set = mem_alloc(sizeof *set);
+	set->jobs = fd;
+	set->loop = c->loop;
+	set->events = c->events;
+	str_copy(set->dir, sizeof set->dir, dir);
+	str_copy(set->shim, sizeof set->shim, shim);
+	uv_signal_init(loop_uv(c->loop), &set->child);
 	set->child.data = set;
 	uv_signal_start(&set->child, on_child, SIGCHLD);
 	return set;
@@ -307,23 +381,7 @@ runs_new(struct loop *loop, const struct run_events *events)
 static void
 on_signal_closed(uv_handle_t *h)
 {
-	unref(h->data);
-}
-
-/* KILL ends it for certain, so that waiting here is short. */
-static void
-put_down(struct run *r)
-{
-	int i;
-
-	kill(-r->pid, SIGKILL);
-	if (r->state < RUN_EXITED)
-		while (waitpid(r->pid, NULL, 0) == -1 && errno == EINTR)
-			continue;
-	r->state = RUN_ENDED;
-	for (i = 0; i < 3; i++)
-		close_pipe(r, i);
-	mop_end(r);
+	free(h->data);
 }
 
 void
@@ -334,6 +392,8 @@ runs_free(struct runs *set)
 	if (set == NULL)
 		return;
 	DL_FOREACH_SAFE (set->list, r, next)
-		put_down(r);
+		run_free(r);
+	close(set->jobs);
+	free(set->shims);
 	uv_close((uv_handle_t *)&set->child, on_signal_closed);
 }

@@ -12,8 +12,6 @@
 #include "lib/prog.h"
 #include "lib/str.h"
 
-enum { WINDOW = 256 }; /* commands that may be on their way to us */
-
 static void
 host_name(char *out, size_t size)
 {
@@ -87,9 +85,13 @@ self_fini(struct self *s)
 }
 
 json_t *
-self_hello(const struct self *s, json_t *handlers)
+self_hello(const struct self *s, json_t *handlers, struct clock *clock)
 {
-	return json_pack("{s:s, s:s, s:O, s:o, s:i, s:i}", "instance",
-	    s->instance, "version", prog_version(), "tags", s->tags, "handlers",
-	    handlers, "concurrency", (int)s->concurrency, "window", WINDOW);
+	char now[CLOCK_TEXT_SIZE];
+
+	return json_pack("{s:s, s:s, s:O, s:o, s:i, s:i, s:s, s:s*}",
+	    "instance", s->instance, "version", prog_version(), "tags", s->tags,
+	    "handlers", handlers, "concurrency", (int)s->concurrency, "window",
+	    s->window, "time", clock_text(now, clock_wall(clock)), "boot",
+	    s->boot[0] != '\0' ? s->boot : NULL);
 }

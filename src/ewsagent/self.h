@@ -15,12 +15,15 @@
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/id.h"
+#include "lib/port.h"
 
 struct self {
 	char id[ID_NAME_MAX + 1];
 	char instance[ID_UUID_SIZE];
 	json_t *tags; /* array of strings */
+	char boot[PORT_BOOT_SIZE]; /* of the machine; "" if not known */
 	unsigned concurrency;
+	int window; /* commands that the hub may give us: not ended */
 	int64_t started_ms; /* wall */
 };
 
@@ -32,6 +35,6 @@ bool self_instance(
 void self_fini(struct self *);
 
 /* The data of a hello frame (ews-protocol(7)); takes 'handlers'; gives. */
-json_t *self_hello(const struct self *, json_t *handlers);
+json_t *self_hello(const struct self *, json_t *handlers, struct clock *);
 
 #endif

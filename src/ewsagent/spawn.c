@@ -15,7 +15,8 @@
 #include "lib/exit.h"
 #include "lib/port.h"
 
-/* Index 0 is read from, 1 written to; pipe 3 reports a failed exec. */
+/* Index 0 is read from, 1 written to; pipe 3 reports a failed exec. Those
+ * that are not wanted are -1. */
 struct pipes {
 	int ends[4][2];
 };
@@ -40,12 +41,14 @@ close_pipes(struct pipes *p)
 }
 
 static bool
-open_pipes(struct pipes *p)
+open_pipes(struct pipes *p, enum spawn_in in)
 {
-	int i, saved;
+	int saved;
 
 	memset(p, -1, sizeof *p);
-	for (i = 0; i < 4; i++) {
+	for (int i = 0; i < 4; i++) {
+		if ((i == 0 && in != SPAWN_PIPE) || (i < 3 && in == SPAWN_NULL))
+			continue;
 		if (port_pipe(p->ends[i]) == 0) {
 			/* dup2 onto 0..2 must not hit another pipe */
 			assert(p->ends[i][0] > 2 && p->ends[i][1] > 2);
@@ -78,9 +81,28 @@ fence(void)
 	closedir(d);
 }
 
-/* Between fork and exec: async-signal-safe calls only. */
+static void
+arrange_fds(const struct spawn *s, const struct pipes *p)
+{
+	int null;
+
+	if (s->in == SPAWN_NULL) {
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		for (int fd = 0; fd <= 2; fd++)
+			dup2(null, fd);
+	} else {
+		dup2(s->in == SPAWN_FILE ? s->in_fd : p->ends[0][0], 0);
+		dup2(p->ends[1][1], 1);
+		dup2(p->ends[2][1], 2);
+	}
+	for (unsigned i = 0; i < s->n_keep; i++)
+		fcntl(s->keep[i], F_SETFD, 0);
+}
+
+/* Between fork and exec: async-signal-safe calls only, and memory is our
+ * parent's. */
 static _Noreturn void
-child(const struct spawn *s, const struct pipes *p)
+child(const struct spawn *s, const struct pipes *p, pid_t parent)
 {
 	struct failure f = { 0, false };
 	sigset_t none;
@@ -90,9 +112,9 @@ child(const struct spawn *s, const struct pipes *p)
 	for (n = 1; n < NSIG; n++)
 		signal(n, SIG_DFL);
 	umask(022);
-	dup2(p->ends[0][0], 0);
-	dup2(p->ends[1][1], 1);
-	dup2(p->ends[2][1], 2);
+	if (s->with_us)
+		port_die_with(parent, SIGKILL);
+	arrange_fds(s, p);
 	f.chdir = chdir(s->cwd) == -1;
 	if (!f.chdir) {
 		sigemptyset(&none);
@@ -106,19 +128,20 @@ child(const struct spawn *s, const struct pipes *p)
 }
 
 /* With all signals blocked, so that none of our handlers runs in the child
- * and writes into the loop's own pipe. */
+ * and writes into the loop's own pipe, or over our memory. */
 static pid_t
 fork_quietly(const struct spawn *s, const struct pipes *p)
 {
 	sigset_t all, before;
-	pid_t pid;
+	pid_t pid, parent = getpid();
 	int saved;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = fork();
+	/* posix_spawn cannot do what child does: see there for what it may */
+	pid = PORT_FORK_TO_EXEC(); /* NOLINT(*insecureAPI.vfork) */
 	if (pid == 0)
-		child(s, p);
+		child(s, p, parent); /* NOLINT(*-unix.Vfork) */
 	saved = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
@@ -168,7 +191,7 @@ spawn_start(const struct spawn *s, int fds[3], bool *later, struct err *err)
 	struct pipes p;
 	pid_t pid;
 
-	if (!open_pipes(&p)) {
+	if (!open_pipes(&p, s->in)) {
 		f.error = errno;
 		return refuse("no pipe", &f, later, err);
 	}
@@ -183,10 +206,12 @@ spawn_start(const struct spawn *s, int fds[3], bool *later, struct err *err)
 		close_pipes(&p);
 		return refuse(f.chdir ? s->cwd : s->path, &f, later, err);
 	}
-	fds[0] = p.ends[0][1];
-	fds[1] = p.ends[1][0];
-	fds[2] = p.ends[2][0];
-	p.ends[0][1] = p.ends[1][0] = p.ends[2][0] = -1;
+	if (s->in != SPAWN_NULL) {
+		fds[0] = p.ends[0][1];
+		fds[1] = p.ends[1][0];
+		fds[2] = p.ends[2][0];
+		p.ends[0][1] = p.ends[1][0] = p.ends[2][0] = -1;
+	}
 	close_pipes(&p);
 	return pid;
 }

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -27,6 +28,7 @@ on_saved(void *arg, const struct err *err)
 	j->saved = true; /* or an earlier end is, and stands */
 	if (w->stopping)
 		work_soon(w, 0);
+	work_tell_end(w, j);
 	work_forget(j);
 }
 
@@ -54,58 +56,22 @@ work_save_ends(struct work *w)
 	}
 }
 
-/* Freed only when it is on disk, the hub has it, and its output, too; the
- * ledger hears of it as late, so that after a restart the hub is told that
- * the rest of the output will not come. */
+/* Freed only when it is on disk, the hub has it, and what it follows of its
+ * output, too; the ledger hears of it as late, so that after a restart the
+ * hub is told the end once more, and says whether it needs the rest. */
 void
 work_forget(struct job *j)
 {
 	struct work *w = j->owner;
 
-	if (j->state != JOB_ENDED || !j->saved || !j->confirmed ||
-	    j->output != NULL)
+	if (w->closing || j->state != JOB_ENDED || !j->saved || !j->confirmed ||
+	    (j->output != NULL && !output_done(j->output)))
 		return;
 	ledger_confirm(w->ledger, j->id);
+	if (j->runs > 0)
+		run_forget(w->runs, j->id);
 	HASH_DEL(w->jobs, j);
 	job_free(j);
-}
-
-/* The hub may have the end already, and wait for bytes that will not come:
- * it is told until it confirms once more. */
-static void
-tell_lost(struct work *w, struct job *j)
-{
-	json_t *result = js_read_object(j->result, strlen(j->result), NULL);
-	char *text;
-
-	if (result == NULL) /* memory is out */
-		return;
-	result_kept(result, output_kept(j->output, OUTPUT_STDOUT),
-	    output_kept(j->output, OUTPUT_STDERR));
-	text = js_write(result);
-	json_decref(result);
-	if (text == NULL)
-		return;
-	free(j->result);
-	j->result = text;
-	if (j->confirmed) {
-		j->confirmed = false;
-		DL_APPEND(w->ended, j);
-		w->n_ended++;
-	}
-	work_tell_end(w, j);
-}
-
-void
-work_output_done(void *arg, void *owner)
-{
-	struct job *j = owner;
-
-	if (output_lost(j->output))
-		tell_lost(arg, j);
-	output_free(j->output);
-	j->output = NULL;
-	work_forget(j);
 }
 
 static void
@@ -121,6 +87,7 @@ count_end(struct work_counts *c, const char *status, const char *reason)
 		{ "timeout", &c->timeout },
 		{ "cancelled", &c->cancelled },
 		{ "interrupted", &c->interrupted },
+		{ "expired", &c->expired },
 	};
 	size_t i;
 
@@ -146,38 +113,115 @@ note(struct work *w, const struct job *j, const json_t *result)
 		    log_q(js_str(result, "error")));
 }
 
+/* Its place among those that ended. */
+static void
+append(struct job *j)
+{
+	struct work *w = j->owner;
+
+	work_unhold(j);
+	j->state = JOB_ENDED;
+	j->run = NULL;
+	j->ask = false;
+	free(j->text);
+	j->text = NULL;
+	DL_APPEND(w->ended, j);
+	w->n_ended++;
+}
+
+/* It is told when it is on disk: then even a new agent would say the same. */
 void
 work_end(struct job *j, json_t *result)
 {
 	struct work *w = j->owner;
 
 	assert(j->state != JOB_ENDED);
-	j->state = JOB_ENDED;
-	j->run = NULL;
-	free(j->text);
-	j->text = NULL;
+	append(j);
 	j->result = js_write(result);
 	if (j->result == NULL)
 		abort(); /* small, and of our own making */
-	if (j->output != NULL && output_done(j->output)) {
-		output_free(j->output);
-		j->output = NULL;
-	}
-	DL_APPEND(w->ended, j);
-	w->n_ended++;
 	note(w, j, result);
 	json_decref(result);
 	work_release(w, j);
 	save(j);
-	work_tell_end(w, j);
 	work_pump(w);
+	if (j->output != NULL)
+		output_end(j->output);
+}
+
+/* A hub that speaks PROTOCOL 2 only asks for no output. */
+void
+work_end_run(struct job *j, const struct run_end *end)
+{
+	struct work *w = j->owner;
+
+	if (j->output == NULL && j->v1)
+		j->output = output_new(w->outputs, j->id, j);
+	for (int i = 0; j->output != NULL && i < OUTPUT_STREAMS; i++)
+		output_kept_now(j->output, i, end->streams[i].kept);
+	work_end(j, result_ended(j->id, end, j->v1));
+}
+
+static uint64_t
+spooled(const struct job *j, const json_t *result, int stream)
+{
+	static const char *const keys[OUTPUT_STREAMS][2] = {
+		{ "stdout_kept", "stdout_bytes" },
+		{ "stderr_kept", "stderr_bytes" }
+	};
+	const struct work *w = j->owner;
+	int64_t n =
+	    js_int(result, keys[stream][0], js_int(result, keys[stream][1], 0));
+	char byte;
+
+	if (n <= 0 ||
+	    run_read(w->runs, j->id, stream, (uint64_t)n - 1, &byte, 1) != 1)
+		return 0;
+	return (uint64_t)n;
+}
+
+/* Of an agent before us, and not confirmed. What is left of its output can
+ * still be had. */
+void
+work_load_end(struct job *j)
+{
+	struct work *w = j->owner;
+	json_t *result = js_read_object(j->result, strlen(j->result), NULL);
+	uint64_t out, err;
+	char *less;
+
+	append(j);
+	j->saved = true;
+	if (j->v1 && result != NULL) {
+		out = spooled(j, result, OUTPUT_STDOUT);
+		err = spooled(j, result, OUTPUT_STDERR);
+		result_kept(result, out, err);
+		less = js_write(result);
+		if (less != NULL) {
+			free(j->result);
+			j->result = less;
+		}
+		j->output = output_new(w->outputs, j->id, j);
+		output_kept_now(j->output, OUTPUT_STDOUT, out);
+		output_kept_now(j->output, OUTPUT_STDERR, err);
+		output_end(j->output);
+	}
+	json_decref(result);
 }
 
 void
 work_end_early(struct job *j, const char *reason, const char *error)
 {
 	struct work *w = j->owner;
+	char text[ERR_TEXT_MAX];
 
+	if (work_ran_before(j) && !str_eq(reason, "cancelled") &&
+	    !str_eq(reason, "interrupted")) {
+		snprintf(text, sizeof text,
+		    "interrupted, and not run again: %.300s", error);
+		reason = "interrupted";
+		error = text;
+	}
 	work_end(j,
 	    result_failed(j->id, reason, error, clock_wall(w->config.clock)));
 }

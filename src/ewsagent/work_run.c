@@ -1,22 +1,40 @@
-#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "ewsagent/exec.h"
 #include "ewsagent/handlers.h"
-#include "ewsagent/result.h"
 #include "ewsagent/work_priv.h"
 #include "lib/exit.h"
 #include "lib/log.h"
+#include "lib/str.h"
 
-static const char stopped[] = "the agent was stopped before it ran";
+void
+work_seize(struct work *w, struct job *j)
+{
+	if (j->slot)
+		return;
+	j->slot = true;
+	w->slots++;
+	job_queue_enter(&w->queue, j);
+}
 
 void
 work_release(struct work *w, struct job *j)
 {
-	if (j->slot)
-		w->slots--;
+	if (!j->slot)
+		return;
 	j->slot = false;
+	w->slots--;
+	job_queue_leave(&w->queue, j);
+}
+
+const struct handler_rules *
+work_rules(const struct job *j)
+{
+	const struct work *w = j->owner;
+
+	return handlers_conf_find(w->conf, j->type);
 }
 
 /* Before it is taken, and again before it runs: files change. */
@@ -27,6 +45,9 @@ work_judge(struct work *w, struct job *j, char path[PATH_SIZE], struct err *err)
 	case HANDLER_OK:
 		break;
 	case HANDLER_NONE:
+		j->own = str_eq(j->type, "cancel_scheduled");
+		if (j->own)
+			break;
 		job_refuse(j, "no_handler", err->text);
 		break;
 	case HANDLER_REFUSED:
@@ -35,36 +56,22 @@ work_judge(struct work *w, struct job *j, char path[PATH_SIZE], struct err *err)
 	case HANDLER_LATER:
 		return false;
 	}
+	if (j->expires_ms > 0 && j->expires_ms <= clock_wall(w->config.clock))
+		job_refuse(j, "expired", "its time was over before it ran");
 	return true;
 }
-
-static void
-on_output(void *arg, int stream, const char *bytes, size_t len)
-{
-	struct job *j = arg;
-
-	output_add(j->output, stream, bytes, len);
-}
-
-static void
-on_end(void *arg, const struct run_end *end)
-{
-	struct job *j = arg;
-	struct clock *clock = ((struct work *)j->owner)->config.clock;
-
-	output_end(j->output);
-	work_end(j, result_ended(j, end, clock_wall(clock),
-			clock_mono(clock) - j->started_mono));
-}
-
-const struct run_events work_run_events = { on_output, on_end };
 
 static int64_t
 deadline_of(const struct job *j)
 {
 	const struct work *w = j->owner;
 
-	return j->deadline_ms > 0 ? j->deadline_ms : w->config.deadline_ms;
+	const struct handler_rules *rules = work_rules(j);
+
+	if (j->deadline_ms > 0)
+		return j->deadline_ms;
+	return rules->deadline_ms > 0 ? rules->deadline_ms
+				      : w->config.deadline_ms;
 }
 
 /* Its slot stays its own, so that a machine at its end gets no more load. */
@@ -81,55 +88,193 @@ wait_for_room(struct job *j, const char *why)
 	    "spawn", LOG_WARN, "command %s waits: %s", log_q(j->id), why);
 	j->waiting = true;
 	DL_APPEND(w->again, j);
-	w->n_again++;
-	work_soon(w, (uint64_t)backoff_next(&w->backoff));
+	if (++w->n_again == 1) /* the others are tried with it */
+		work_soon(w, (uint64_t)backoff_next(&w->backoff));
+}
+
+/* ---- news of the process ------------------------------------------------ */
+
+static void
+on_started(void *arg, int64_t started_ms)
+{
+	struct job *j = arg;
+	struct work *w = j->owner;
+
+	backoff_reset(&w->backoff);
+	if (j->probing)
+		return;
+	j->state = JOB_RUNNING;
+	j->started_ms = started_ms;
+	work_tell_step(w, j, "executing");
+	work_input_ready(j);
 }
 
 static void
-on_running(struct job *j)
+on_output(void *arg, int stream, uint64_t kept)
 {
+	struct job *j = arg;
 	struct work *w = j->owner;
 
-	j->state = JOB_RUNNING;
-	j->started_ms = clock_wall(w->config.clock);
-	j->started_mono = clock_mono(w->config.clock);
-	free(j->text);
-	j->text = NULL;
-	backoff_reset(&w->backoff);
-	work_tell_step(w, j, "executing");
+	if (j->probing || !j->v1)
+		return;
+	if (j->output == NULL)
+		j->output = output_new(w->outputs, j->id, j);
+	if (!output_kept_now(j->output, stream, kept)) {
+		log_limited("spool", LOG_WARN,
+		    "command %s: no room, its further output is only counted",
+		    log_q(j->id));
+		run_stop_keeping(j->run);
+	}
+}
+
+static void
+on_input(void *arg, uint64_t offset, bool closed)
+{
+	struct job *j = arg;
+
+	if (!j->probing)
+		work_input_taken(j, offset, closed);
+}
+
+static void
+on_end(void *arg, const struct run_end *end)
+{
+	struct job *j = arg;
+
+	j->run = NULL;
+	if (j->probing)
+		work_probed(j, end);
+	else
+		work_end_run(j, end);
+}
+
+static void
+on_failed(void *arg, bool later, const char *error)
+{
+	struct job *j = arg;
+
+	j->run = NULL;
+	j->state = JOB_STARTING;
+	if (later)
+		wait_for_room(j, error);
+	else if (j->probing)
+		work_probed(j, NULL);
+	else
+		work_end_early(j, "start_failed", error);
+}
+
+static void
+on_lost(void *arg)
+{
+	struct job *j = arg;
+
+	j->run = NULL;
+	if (j->probing)
+		work_probed(j, NULL);
+	else
+		work_lost(j, "its shim was gone while the handler ran");
+}
+
+const struct run_events work_run_events = { .started = on_started,
+	.output = on_output,
+	.input = on_input,
+	.end = on_end,
+	.failed = on_failed,
+	.lost = on_lost };
+
+/* ---- start -------------------------------------------------------------- */
+
+static void
+run(struct job *j, struct run_spec *spec)
+{
+	struct work *w = j->owner;
+	struct err err = ERR_INIT;
+	bool later = false;
+
+	j->adopted = false;
+	j->run = run_start(w->runs, spec, j, &later, &err);
+	if (j->run != NULL)
+		return;
+	if (later)
+		wait_for_room(j, err.text);
+	else if (j->probing)
+		work_probed(j, NULL);
+	else
+		work_end_early(j, "start_failed", err.text);
 }
 
 static void
 launch(struct job *j, const char *path)
 {
 	struct work *w = j->owner;
-	int64_t deadline = deadline_of(j);
-	struct err err = ERR_INIT;
-	struct run_spec spec;
-	bool later = false;
+	const struct handler_rules *rules = work_rules(j);
+	struct run_spec spec = { .id = j->id, .path = path, .cwd = w->cwd };
 	struct exec e;
 
-	if (!exec_init(&e, j, deadline, &w->config)) {
-		exec_fini(&e);
+	spec.deadline_ms = deadline_of(j);
+	spec.grace_ms =
+	    rules->grace_ms >= 0 ? rules->grace_ms : w->config.grace_ms;
+	spec.stdin_stream = j->input;
+	spec.output_max = !j->v1                   ? 0
+			  : rules->output_max >= 0 ? (uint64_t)rules->output_max
+						   : w->config.output_max;
+	if (exec_init(&e, j, spec.deadline_ms, &w->config)) {
+		spec.argv = e.argv;
+		spec.env = e.env;
+		spec.payload = e.input;
+		run(j, &spec);
+	} else {
 		work_end_early(j, "start_failed", "memory is out");
-		return;
 	}
-	spec = (struct run_spec){ { path, e.argv, e.env, w->cwd }, e.input,
-		deadline, w->config.grace_ms };
-	e.input = NULL;
-	j->output = output_new(w->outputs, j->id, j->stream, j);
-	j->run = run_start(w->runs, &spec, j, &later, &err);
 	exec_fini(&e);
-	if (j->run != NULL) {
-		on_running(j);
-		return;
+}
+
+/* As the handler was started, but for its name. */
+static void
+launch_probe(struct job *j, const char *path)
+{
+	struct work *w = j->owner;
+	const char *name = strrchr(path, '/') + 1;
+	const struct handler_rules *rules = handlers_conf_find(w->conf, name);
+	char *id = work_probe_id(j);
+	struct run_spec spec = { .id = id, .path = path, .cwd = w->cwd };
+	struct exec e;
+
+	spec.deadline_ms = rules->deadline_ms;
+	spec.grace_ms =
+	    rules->grace_ms >= 0 ? rules->grace_ms : w->config.grace_ms;
+	j->probing = true;
+	if (exec_init(&e, j, spec.deadline_ms, &w->config)) {
+		spec.argv = e.argv;
+		spec.env = e.env;
+		spec.payload = e.input;
+		run_forget(w->runs, id);
+		run(j, &spec);
+	} else {
+		work_probed(j, NULL);
 	}
-	output_free(j->output);
-	j->output = NULL;
-	if (later)
+	exec_fini(&e);
+	free(id);
+}
+
+static void
+start_probe(struct job *j)
+{
+	struct work *w = j->owner;
+	struct err err = ERR_INIT;
+	char path[PATH_SIZE];
+
+	switch (handlers_find_probe(w->handlers, j->type, path, &err)) {
+	case HANDLER_OK:
+		launch_probe(j, path);
+		return;
+	case HANDLER_LATER:
 		wait_for_room(j, err.text);
-	else
-		work_end_early(j, "start_failed", err.text);
+		return;
+	default:
+		log_warn("command %s: %s", log_q(j->id), err.text);
+		work_probed(j, NULL);
+	}
 }
 
 void
@@ -139,18 +284,18 @@ work_start(struct job *j)
 	struct err err = ERR_INIT;
 	char path[PATH_SIZE];
 
-	if (j->cancelled) {
-		work_end_early(j, "cancelled", "cancelled before it ran");
+	if (w->stopping) /* it is in the ledger, and was not run */
 		return;
-	}
-	if (w->stopping) {
-		work_end_early(j, "interrupted", stopped);
-		return;
-	}
-	if (!work_judge(w, j, path, &err))
+	if (j->cancelled && !j->ask)
+		work_end_cancelled(j);
+	else if (j->ask)
+		start_probe(j);
+	else if (!work_judge(w, j, path, &err))
 		wait_for_room(j, err.text);
 	else if (j->reason != NULL)
 		work_end_early(j, j->reason, j->error);
+	else if (j->own)
+		work_own(j);
 	else
 		launch(j, path);
 }
@@ -170,7 +315,7 @@ work_start_again(struct work *w)
 }
 
 static void
-on_started(void *arg, const struct err *err)
+on_marked(void *arg, const struct err *err)
 {
 	struct job *j = arg;
 	struct work *w = j->owner;
@@ -178,6 +323,7 @@ on_started(void *arg, const struct err *err)
 	if (w->closing)
 		return;
 	if (err == NULL) {
+		j->runs++;
 		j->started_mono = clock_mono(w->config.clock);
 		work_start(j);
 		return;
@@ -189,7 +335,8 @@ on_started(void *arg, const struct err *err)
 	}
 	log_error("command %s waits: %s", log_q(j->id), err->text);
 	j->state = JOB_QUEUED;
-	job_queue_back(&w->queue, j);
+	job_queue_add(&w->queue, j);
+	work_watch_expiry(j);
 	work_soon(w, WORK_RETRY_MS);
 }
 
@@ -197,20 +344,25 @@ on_started(void *arg, const struct err *err)
 static bool
 start_next(struct work *w, struct job *j)
 {
-	if (j->reason == NULL &&
-	    !ledger_start(w->ledger, j->id, clock_wall(w->config.clock),
-		on_started, j, NULL)) {
+	bool mark = j->reason == NULL && !j->ask;
+
+	if (mark && !ledger_start(w->ledger, j->id, clock_wall(w->config.clock),
+			on_marked, j, NULL)) {
 		work_soon(w, WORK_RETRY_MS);
 		return false;
 	}
-	job_queue_remove(&w->queue, j);
-	if (j->reason != NULL) {
+	job_queue_start(&w->queue, j);
+	work_unhold(j);
+	if (j->reason != NULL && !j->ask) {
 		work_end_early(j, j->reason, j->error);
 		return true;
 	}
 	j->state = JOB_STARTING;
-	j->slot = true;
-	w->slots++;
+	work_seize(w, j);
+	if (j->ask) {
+		j->started_mono = clock_mono(w->config.clock);
+		work_start(j);
+	}
 	return true;
 }
 
@@ -221,68 +373,8 @@ work_pump(struct work *w)
 
 	while (
 	    !w->stopping && !w->loading && w->slots < w->config.concurrency) {
-		j = job_queue_first(&w->queue);
+		j = job_queue_next(&w->queue);
 		if (j == NULL || !start_next(w, j))
 			return;
 	}
-}
-
-static void
-stop_waiting(struct work *w, struct job *j)
-{
-	DL_DELETE(w->again, j);
-	w->n_again--;
-	j->waiting = false;
-}
-
-static bool
-cancel_waiting(struct work *w, struct job *j)
-{
-	if (j->state == JOB_QUEUED)
-		job_queue_remove(&w->queue, j);
-	else if (j->waiting)
-		stop_waiting(w, j);
-	else
-		return false;
-	work_end_early(j, "cancelled", "cancelled before it ran");
-	return true;
-}
-
-void
-work_cancel(struct work *w, const char *id, int signal, int64_t grace_ms)
-{
-	struct job *j = work_find(w, id);
-
-	if (j == NULL) {
-		log_info("cancel of command %s: not known here", log_q(id));
-		return;
-	}
-	if (signal <= 0 || signal >= NSIG)
-		signal = SIGTERM;
-	if (grace_ms < 0)
-		grace_ms = w->config.grace_ms;
-	if (j->state == JOB_RUNNING)
-		run_ask(j->run, signal, grace_ms, RUN_CANCELLED);
-	else if (j->state == JOB_ENDED)
-		work_tell_end(w, j);
-	else if (!cancel_waiting(w, j))
-		j->cancelled = true; /* the ledger answers soon */
-}
-
-void
-work_stop(struct work *w)
-{
-	struct job *j, *next;
-
-	w->stopping = true;
-	HASH_ITER (hh, w->jobs, j, next) {
-		if (j->state == JOB_RUNNING) {
-			run_ask(
-			    j->run, SIGTERM, w->config.grace_ms, RUN_STOPPED);
-		} else if (j->waiting) {
-			stop_waiting(w, j);
-			work_end_early(j, "interrupted", stopped);
-		}
-	}
-	work_soon(w, 0);
 }

@@ -8,6 +8,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/exit.h"
+#include "lib/id.h"
 #include "lib/json.h"
 #include "lib/str.h"
 
@@ -102,25 +103,38 @@ payload_read(const char *text, struct err *err)
 	return payload;
 }
 
+/* Chosen by us where it was not given: then a repeat is no second one. */
 static void
-add_flags(const struct ask *a, json_t *request)
+add_id(json_t *request, const char *key, const char *given)
 {
-	const char *id = conf_str(a->conf, SET_id);
-	int64_t deadline = conf_int(a->conf, SET_deadline);
+	char id[ID_UUID_SIZE];
 
+	if (given == NULL)
+		id_uuid7(id, clock_wall(&clock_system));
 	json_object_set_new(
-	    request, "priority", json_string(conf_str(a->conf, SET_priority)));
+	    request, key, json_string(given != NULL ? given : id));
+}
+
+static bool
+add_flags(const struct ask *a, json_t *request, struct err *err)
+{
+	const char *cron = conf_str(a->conf, SET_cron);
+	const char *tz = conf_str(a->conf, SET_tz);
+
 	json_object_set_new(request, "timeout_ms",
 	    json_integer(conf_int(a->conf, SET_timeout)));
-	if (id != NULL)
-		json_object_set_new(request, "command_id", json_string(id));
-	if (deadline > 0)
-		json_object_set_new(
-		    request, "deadline_ms", json_integer(deadline));
-	if (conf_bool(a->conf, SET_queue_unknown))
-		json_object_set_new(request, "queue_unknown", json_true());
-	if (conf_bool(a->conf, SET_at_least_once))
-		json_object_set_new(request, "at_least_once", json_true());
+	if (conf_bool(a->conf, SET_stdin))
+		json_object_set_new(request, "stdin", json_true());
+	if (cron != NULL) {
+		json_object_set_new(request, "cron", json_string(cron));
+		if (tz != NULL)
+			json_object_set_new(request, "tz", json_string(tz));
+		add_id(
+		    request, "schedule_id", conf_str(a->conf, SET_schedule_id));
+	} else {
+		add_id(request, "command_id", conf_str(a->conf, SET_id));
+	}
+	return plan_add(a, request, err);
 }
 
 static bool
@@ -137,11 +151,10 @@ ask_send_request(const struct ask *a, const char *agent, const char *type,
     const char *payload, struct err *err)
 {
 	json_t *request, *object = NULL;
-	const char *id = conf_str(a->conf, SET_id);
 
+	/* the flags are UTF-8: lib/conf has seen to it */
 	if (!ask_report_possible(a, err) || !is_text("AGENT", agent, err) ||
-	    !is_text("TYPE", type, err) ||
-	    (id != NULL && !is_text("--id", id, err)))
+	    !is_text("TYPE", type, err))
 		return NULL;
 	if (payload != NULL && (object = payload_read(payload, err)) == NULL)
 		return NULL;
@@ -149,6 +162,8 @@ ask_send_request(const struct ask *a, const char *agent, const char *type,
 	    "{s:s, s:s, s:s}", "op", "send", "agent", agent, "type", type);
 	if (object != NULL)
 		json_object_set_new(request, "payload", object);
-	add_flags(a, request);
-	return request;
+	if (add_flags(a, request, err))
+		return request;
+	json_decref(request);
+	return NULL;
 }

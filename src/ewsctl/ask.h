@@ -57,16 +57,23 @@ int64_t ask_deadline(int64_t ms);
 char *ask_slurp(const char *path, size_t max, size_t *len, struct err *);
 
 /* The send operation as the flags say, 'agent' and 'type' and the payload
- * (may be NULL) given: gives the request, or NULL with err. */
+ * (may be NULL) given: gives the request, or NULL with err. It always has
+ * an id (command_id, or schedule_id with --cron), so that it may be sent
+ * again. */
 json_t *ask_send_request(const struct ask *, const char *agent,
     const char *type, const char *payload, struct err *);
 
-/*
- * Waits for one send: passes records to the output, gives the result (or
- * NULL with err) and in *status what the shell is to see.
- */
-json_t *ask_await(
-    struct ask *, json_t *request, bool passthrough, int *status, struct err *);
+/* Are the flags of time (--at, --cron, ...) and --stdin given so that they
+ * make sense together, for 'verb'? False with err. */
+bool plan_ok(const struct ask *, const char *verb, struct err *);
+/* Adds what they say to a send, where it has not said so itself; 'err' for
+ * a --at that is no time. Not what only one command can have: --id,
+ * --cron. */
+bool plan_add(const struct ask *, json_t *request, struct err *);
+/* --at: RFC 3339 with its offset, "@unix", or "YYYY-MM-DD HH:MM[:SS]" in
+ * 'zone' (NULL: the machine's). False with err (EXIT_USAGE_). */
+bool plan_time(const char *text, const char *zone, int64_t *ms, struct err *);
+
 /* Can --result-file be written? False with err. */
 bool ask_report_possible(const struct ask *, struct err *);
 /* --result-file, --result-fd. The exit status, or EXIT_IO with err. */

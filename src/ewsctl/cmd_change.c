@@ -9,6 +9,15 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
+static void
+add_verdict(struct err *err)
+{
+	if (str_eq(err->code, "too_late"))
+		err_prefix(err, "too late");
+	else if (str_eq(err->code, "command_unknown"))
+		err_prefix(err, "unknown");
+}
+
 int
 cmd_cancel(struct ask *a, struct err *err)
 {
@@ -21,8 +30,10 @@ cmd_cancel(struct ask *a, struct err *err)
 		err_set(err, EXIT_DATA, "bad_argument", "ID is not UTF-8");
 		return err->status;
 	}
-	if ((result = ask_call(a, r, err)) == NULL)
+	if ((result = ask_call(a, r, err)) == NULL) {
+		add_verdict(err);
 		return err->status;
+	}
 	a->out->cancel(result);
 	json_decref(result);
 	return EXIT_OK;

@@ -1,6 +1,9 @@
 #include "ewsctl/ask.h"
+#include "ewsctl/fan.h"
 #include "ewsctl/lines.h"
+#include "ewsctl/session.h"
 #include "lib/exit.h"
+#include "lib/json.h"
 #include "lib/str.h"
 
 static json_t *
@@ -23,7 +26,7 @@ static int
 send_one(struct ask *a, struct err *err)
 {
 	const char *wait = conf_str(a->conf, SET_wait);
-	bool done = str_eq(wait, "done");
+	unsigned flags = str_eq(wait, "done") ? SESSION_HANDLER : 0;
 	json_t *request, *argv, *result;
 	int status;
 
@@ -36,8 +39,12 @@ send_one(struct ask *a, struct err *err)
 		return err->status;
 	}
 	json_object_set_new(request, "argv", argv);
-	json_object_set_new(request, "wait", json_string(wait));
-	result = ask_await(a, request, done, &status, err);
+	if (js_get(request, "cron") == NULL)
+		json_object_set_new(request, "wait", json_string(wait));
+	if (conf_bool(a->conf, SET_stdin))
+		flags |= SESSION_STDIN;
+	result = session_run(
+	    a, request, js_str(request, "command_id"), flags, &status, err);
 	if (result != NULL)
 		a->out->receipt(result);
 	status = ask_report(a, result, status, err);
@@ -51,6 +58,10 @@ cmd_send(struct ask *a, struct err *err)
 {
 	const char *file = conf_str(a->conf, SET_lines);
 
+	if (!plan_ok(a, "send", err))
+		return err->status;
+	if (conf_count(a->conf, SET_target) > 0)
+		return fan_send(a, err);
 	if (file != NULL && a->argc == 0)
 		return lines_send(a, file, err);
 	if (file == NULL && a->argc >= 2)

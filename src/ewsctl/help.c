@@ -5,6 +5,32 @@
 #include "lib/exit.h"
 #include "lib/str.h"
 
+enum { WIDTH = 26 };
+
+/* One a line in verbs.def. */
+static void
+examples(const struct verb *v)
+{
+	for (const char *at = v->example; *at != '\0';) {
+		size_t len = strcspn(at, "\n");
+
+		printf("  %.*s\n", (int)len, at);
+		at += len + (at[len] == '\n');
+	}
+}
+
+static void
+help_line(const struct verb *v)
+{
+	char usage[64];
+
+	snprintf(usage, sizeof usage, "%s %s", v->name, v->args);
+	if (strlen(usage) > WIDTH)
+		printf("  %s\n  %-*s %s\n", usage, WIDTH, "", v->help);
+	else
+		printf("  %-*s %s\n", WIDTH, usage, v->help);
+}
+
 static void
 help_all(void)
 {
@@ -12,12 +38,12 @@ help_all(void)
 	     "Sends commands to agents by way of the hub (ewsd), and tells"
 	     " what became of them.\n\nverbs:");
 	for (const struct verb *v = verbs; v->name != NULL; v++)
-		printf("  %-8s %-20s %s\n", v->name, v->args, v->help);
+		help_line(v);
 	puts("\nflags:");
 	conf_help(ask_settings, SETTINGS, stdout);
 	puts("\nexamples:");
 	for (const struct verb *v = verbs; v->name != NULL; v++)
-		printf("  %s\n", v->example);
+		examples(v);
 	puts("\nexit status: 0 done, 1 no, 64 usage, 65 bad data, 69 no hub,"
 	     " 75 try later, 77 not allowed,\n  124 time over; run and"
 	     " --wait=done: the handler's own, 125 never started, 126"
@@ -93,7 +119,8 @@ help_verb(const struct verb *v)
 	conf_help(picked, n, stdout);
 	puts("\nflags of every verb:");
 	conf_help(picked, pick_common(picked), stdout);
-	printf("\nexample:\n  %s\n", v->example);
+	puts("\nexamples:");
+	examples(v);
 }
 
 int

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/exit.h"
+#include "lib/id.h"
 #include "lib/json.h"
 #include "lib/mem.h"
 #include "lib/prog.h"
@@ -16,6 +18,7 @@ enum { WINDOW = 512, SLACK_MS = 5000 };
 struct slot {
 	uint64_t line;
 	int64_t id; /* of the request; 0: it never left */
+	char command[ID_NAME_MAX + 1]; /* its id; "" if it has none */
 	json_t *answer; /* NULL: not yet */
 };
 
@@ -118,6 +121,16 @@ add_default(json_t *request, const char *key, json_t *value)
 	json_decref(value);
 }
 
+/* So that it can be asked for if no answer comes. */
+static void
+add_id(json_t *request)
+{
+	char id[ID_UUID_SIZE];
+
+	id_uuid7(id, clock_wall(&clock_system));
+	add_default(request, "command_id", json_string(id));
+}
+
 static json_t *
 request_from(
     const struct lines *l, const char *text, size_t len, struct err *err)
@@ -131,12 +144,13 @@ request_from(
 	json_object_del(request, "stream");
 	add_default(request, "wait", json_string(conf_str(c, SET_wait)));
 	add_default(
-	    request, "priority", json_string(conf_str(c, SET_priority)));
-	add_default(
 	    request, "timeout_ms", json_integer(conf_int(c, SET_timeout)));
-	if (conf_bool(c, SET_queue_unknown))
-		add_default(request, "queue_unknown", json_true());
-	return request;
+	if (js_get(request, "cron") == NULL)
+		add_id(request);
+	if (plan_add(l->ask, request, err))
+		return request;
+	json_decref(request);
+	return NULL;
 }
 
 static bool
@@ -149,13 +163,36 @@ send_line(struct lines *l, const char *text, size_t len, struct err *err)
 	*s = (struct slot){ .line = l->line };
 	if (request == NULL)
 		s->answer = error_answer(&bad);
-	else
+	else {
 		s->id = ctl_send(l->ask->ctl, request, err);
+		str_copy(s->command, sizeof s->command,
+		    js_str(request, "command_id"));
+	}
 	json_decref(request);
 	if (s->answer == NULL && s->id == 0)
 		return false;
 	l->tail++;
 	return collect(l, false, err);
+}
+
+/* They were sent, and no answer came. */
+static void
+unanswered(struct lines *l, const struct err *why)
+{
+	for (uint64_t n = l->head; n < l->tail; n++) {
+		struct slot *s = &l->slots[n % WINDOW];
+		struct err e = ERR_INIT;
+
+		if (s->answer != NULL)
+			continue;
+		err_set(&e, why->status, why->code,
+		    "whether the hub has %s is not known: %.300s", s->command,
+		    why->text);
+		s->answer = error_answer(&e);
+		if (l->passthrough && l->status == EXIT_OK)
+			l->status = EXIT_UNKNOWN;
+	}
+	show(l);
 }
 
 static bool
@@ -199,10 +236,11 @@ lines_send(struct ask *a, const char *file, struct err *err)
 	l = mem_alloc(sizeof *l);
 	l->ask = a;
 	l->passthrough = str_eq(conf_str(a->conf, SET_wait), "done");
-	if (!send_file(l, in, is_stdin ? "stdin" : file, err))
-		l->status = err->status;
-	while (l->head < l->tail)
-		json_decref(l->slots[l->head++ % WINDOW].answer);
+	if (!send_file(l, in, is_stdin ? "stdin" : file, err)) {
+		unanswered(l, err);
+		if (l->status == EXIT_OK)
+			l->status = err->status;
+	}
 	if (!is_stdin)
 		fclose(in);
 	status = l->status;

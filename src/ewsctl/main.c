@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "ewsctl/ask.h"
+#include "ewsctl/cron.h"
+#include "ewsctl/emit.h"
 #include "lib/exit.h"
 #include "lib/prog.h"
 #include "lib/str.h"
@@ -34,11 +36,16 @@ verb_find(const char *name)
 	return NULL;
 }
 
-/* Behind AGENT and TYPE, everything belongs to the handler. */
+/* Behind AGENT and TYPE, everything belongs to the handler; behind the
+ * agent of a tag, -WORD is no flag. */
 static bool
-flags_end(int argc, char *const *argv)
+flags_end(const struct conf *conf, int argc, char *const *argv)
 {
-	return argc >= 3 && str_eq(argv[0], "run");
+	int type = conf_count(conf, SET_target) > 0 ? 2 : 3;
+
+	return (argc >= type && str_eq(argv[0], "run")) ||
+	       (argc >= 3 && str_eq(argv[0], "cron")) ||
+	       (argc >= 2 && str_eq(argv[0], "tag"));
 }
 
 static const struct verb *
@@ -61,13 +68,19 @@ verb_asked(int argc, char **argv, struct err *err)
 
 /* The hub says what is wrong; what to do about it, a shell's user asks us. */
 static void
-add_advice(struct err *err)
+add_advice(struct err *err, const char *verb)
 {
-	static const struct {
+	bool sends = str_eq(verb, "send") || str_eq(verb, "run");
+	const struct {
 		const char *code, *advice;
 	} table[] = {
-		{ "agent_unknown", "see ewsctl agents; --queue-unknown sends "
-				   "to one that has yet to come" },
+		{ "agent_unknown",
+		    sends ? "see ewsctl agents; --queue-unknown sends to one "
+			    "that has yet to come"
+			  : "see ewsctl agents" },
+		{ "agent_absent", "try it again when it is back: ewsctl wait "
+				  "agent" },
+		{ "schedule_unknown", "see ewsctl schedules" },
 		{ "command_unknown", "see ewsctl commands" },
 		{ "unknown_op", "hub and agent have a socket each: is "
 				"--socket the right one?" },
@@ -76,7 +89,8 @@ add_advice(struct err *err)
 	char said[ERR_TEXT_MAX];
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		if (!str_eq(err->code, table[i].code))
+		if (!str_eq(err->code, table[i].code) ||
+		    strstr(err->text, "see ewsctl") != NULL)
 			continue;
 		str_copy(said, sizeof said, err->text);
 		snprintf(err->text, sizeof err->text, "%.380s; %s", said,
@@ -105,6 +119,19 @@ run(const struct conf *conf, int argc, char **argv, struct err *err)
 	return jq != NULL ? jq_end(status) : status;
 }
 
+/* What emit could not write, prog_end does not know of. */
+static int
+end(int status)
+{
+	struct err e = ERR_INIT;
+
+	if (emit_failed() == 0)
+		return prog_end(status);
+	err_set(&e, EXIT_IO, "io", "cannot write to stdout: %s",
+	    strerror(emit_failed()));
+	return prog_fail(&e);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -113,6 +140,7 @@ main(int argc, char **argv)
 	int status;
 
 	prog_init("ewsctl");
+	cron_keep_environment();
 	conf = conf_load_until(
 	    ask_settings, SETTINGS, &argc, argv, flags_end, &err);
 	if (conf == NULL)
@@ -136,8 +164,8 @@ main(int argc, char **argv)
 	conf_free(conf);
 	if (err_isset(&err)) {
 		fflush(stdout);
-		add_advice(&err);
+		add_advice(&err, argc > 1 ? argv[1] : NULL);
 		prog_fail(&err);
 	}
-	return prog_end(status);
+	return end(status);
 }

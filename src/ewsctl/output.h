@@ -21,6 +21,16 @@ struct output {
 	void (*config)(const json_t *);
 	void (*object)(const json_t *); /* stats, status, ping */
 	void (*failed)(const json_t *); /* one line of many failed */
+	void (*jobs)(const json_t *); /* and their runs */
+	void (*schedules)(const json_t *);
+	void (*schedule)(const json_t *);
+	void (*planned)(const json_t *); /* one was changed: "answer" */
+	void (*dead)(const json_t *);
+	void (*requeued)(const json_t *);
+	void (*dropped)(const json_t *);
+	void (*tagged)(const json_t *); /* the agent */
+	void (*waited)(const json_t *); /* an agent or a command */
+	void (*why)(const json_t *); /* why.h */
 };
 
 extern const struct output output_text, output_json;

@@ -1,18 +1,22 @@
 /* JSON: the result as it is, one object a line, flushed */
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "ewsctl/emit.h"
 #include "ewsctl/output.h"
 #include "lib/json.h"
+#include "lib/mem.h"
 
 static void
 line(const json_t *object)
 {
-	char *text = js_write(object);
+	char *json = js_write(object);
+	char *text = mem_printf("%s\n", json != NULL ? json : "null");
 
-	puts(text != NULL ? text : "null");
-	fflush(stdout);
+	emit(STDOUT_FILENO, text, strlen(text));
 	free(text);
+	free(json);
 }
 
 const struct output output_json = {
@@ -27,4 +31,14 @@ const struct output output_json = {
 	.config = line,
 	.object = line,
 	.failed = line,
+	.jobs = line,
+	.schedules = line,
+	.schedule = line,
+	.planned = line,
+	.dead = line,
+	.requeued = line,
+	.dropped = line,
+	.tagged = line,
+	.waited = line,
+	.why = line,
 };

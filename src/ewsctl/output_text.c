@@ -5,15 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ewsctl/emit.h"
+#include "ewsctl/jobs_text.h"
+#include "ewsctl/later_text.h"
 #include "ewsctl/output.h"
 #include "lib/json.h"
+#include "lib/mem.h"
 #include "lib/str.h"
 
-enum { CELL = 512, DATA_MAX = 65536 };
+enum { CELL = 512 };
 
-/* A stranger's text may not drive the terminal. */
-static const char *
-cell(const json_t *object, const char *key)
+const char *
+text_cell(const json_t *object, const char *key)
 {
 	static char cells[8][CELL];
 	static unsigned turn;
@@ -36,7 +39,9 @@ coloured(void)
 static void
 receipt(const json_t *r)
 {
-	puts(cell(r, "command_id"));
+	bool plan = js_get(r, "command_id") == NULL; /* of --cron */
+
+	puts(text_cell(r, plan ? "schedule_id" : "command_id"));
 	fflush(stdout);
 }
 
@@ -52,17 +57,20 @@ record(const json_t *r)
 {
 	const char *stream = js_str(r, "stream");
 	const char *text = js_str(r, "data"), *coded = js_str(r, "data64");
-	FILE *out = str_eq(stream, "stderr") ? stderr : stdout;
-	static char bytes[DATA_MAX];
+	int fd = str_eq(stream, "stderr") ? STDERR_FILENO : STDOUT_FILENO;
 	size_t len = 0;
+	char *bytes;
 
 	if (stream == NULL)
 		return;
-	if (text != NULL)
-		fwrite(text, 1, strlen(text), out);
-	else if (coded != NULL && str_unb64(bytes, sizeof bytes, coded, &len))
-		fwrite(bytes, 1, len, out);
-	fflush(out);
+	if (text != NULL) {
+		emit(fd, text, strlen(text));
+	} else if (coded != NULL) {
+		bytes = mem_alloc(strlen(coded) + 1);
+		if (str_unb64(bytes, strlen(coded) + 1, coded, &len))
+			emit(fd, bytes, len);
+		free(bytes);
+	}
 }
 
 static void
@@ -73,13 +81,13 @@ agents(const json_t *result)
 
 	json_array_foreach(js_get(result, "agents"), i, a)
 	{
-		const char *status = cell(a, "status");
+		const char *status = text_cell(a, "status");
 		bool green = coloured() && !str_eq(status, "offline");
 
 		printf("%-24s %s%-8s%s %4" PRId64 " waiting  seen %s\n",
-		    cell(a, "agent"), green ? "\033[32m" : "", status,
+		    text_cell(a, "agent"), green ? "\033[32m" : "", status,
 		    green ? "\033[0m" : "", js_int(a, "pending_commands", 0),
-		    cell(a, "last_seen"));
+		    text_cell(a, "last_seen"));
 	}
 	fflush(stdout);
 }
@@ -136,16 +144,18 @@ commands(const json_t *result)
 		char exit[32];
 
 		exit_cell(exit, sizeof exit, c);
-		printf("%-36s  %s  %-16s %-16s %s%s\n", cell(c, "command_id"),
-		    cell(c, "created_at"), cell(c, "agent"), cell(c, "type"),
-		    cell(c, "state"), exit);
+		printf("%-36s  %s  %-16s %-16s %s%s\n",
+		    text_cell(c, "command_id"), text_cell(c, "created_at"),
+		    text_cell(c, "agent"), text_cell(c, "type"),
+		    text_cell(c, "state"), exit);
 	}
+	fflush(stdout);
 	if (js_int(result, "next", 0) > 0)
 		fprintf(stderr, "more: --before %" PRId64 "\n",
 		    js_int(result, "next", 0));
-	fflush(stdout);
 }
 
+/* A command, or a schedule. */
 static void
 command(const json_t *c)
 {
@@ -153,18 +163,21 @@ command(const json_t *c)
 	json_t *h;
 
 	object(c);
-	puts("history");
+	if (json_array_size(js_get(c, "history")) > 0)
+		puts("history");
 	json_array_foreach(js_get(c, "history"), i, h)
 	{
-		bool note = js_str(h, "state") == NULL;
+		const char *step = js_str(h, "state") != NULL  ? "state"
+				   : js_str(h, "note") != NULL ? "note"
+							       : "what";
 		const char *text = js_str(h, "text");
 
-		printf("  %s  %s%s%s%s%s\n", cell(h, "at"),
-		    note ? cell(h, "note") : cell(h, "state"),
+		printf("  %s  %s%s%s%s%s\n", text_cell(h, "at"),
+		    text_cell(h, step),
 		    js_str(h, "method") != NULL ? " by " : "",
-		    js_str(h, "method") != NULL ? cell(h, "method") : "",
+		    js_str(h, "method") != NULL ? text_cell(h, "method") : "",
 		    text != NULL ? ": " : "",
-		    text != NULL ? cell(h, "text") : "");
+		    text != NULL ? text_cell(h, "text") : "");
 	}
 	fflush(stdout);
 }
@@ -172,14 +185,15 @@ command(const json_t *c)
 static void
 cancel(const json_t *result)
 {
-	printf("%s %s\n", cell(result, "command_id"), cell(result, "answer"));
+	printf("%s %s\n", text_cell(result, "command_id"),
+	    text_cell(result, "answer"));
 	fflush(stdout);
 }
 
 static void
 config(const json_t *result)
 {
-	printf("%s %s\n", cell(result, "agent"),
+	printf("%s %s\n", text_cell(result, "agent"),
 	    js_bool(result, "delivered", false)
 		? "delivered"
 		: "stored: handed over when it connects");
@@ -198,4 +212,14 @@ const struct output output_text = {
 	.config = config,
 	.object = object,
 	.failed = nothing,
+	.jobs = text_jobs,
+	.schedules = text_schedules,
+	.schedule = command,
+	.planned = text_planned,
+	.dead = text_dead,
+	.requeued = text_requeued,
+	.dropped = text_dropped,
+	.tagged = text_tagged,
+	.waited = text_waited,
+	.why = text_why,
 };

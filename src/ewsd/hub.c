@@ -63,6 +63,18 @@ read_limits(struct core_limits *l, const struct conf *c)
 		.flap_hold_ms = conf_int(c, SET_flap_hold),
 		.retain_ms = conf_int(c, SET_retain),
 		.retain_count = (uint64_t)conf_int(c, SET_retain_count),
+		.jobs = (size_t)conf_int(c, SET_jobs_max),
+		.job_keep = (unsigned)conf_int(c, SET_job_keep),
+		.max_deliveries = (unsigned)conf_int(c, SET_max_deliveries),
+		.agent_log_keep = (unsigned)conf_int(c, SET_agent_log_keep),
+		.late_after_ms = conf_int(c, SET_late_after),
+		.cancel_wait_ms = conf_int(c, SET_cancel_wait),
+		.schedules = (size_t)conf_int(c, SET_schedules_max),
+		.schedules_bytes = (size_t)conf_int(c, SET_schedules_bytes),
+		.output_keep = (size_t)conf_int(c, SET_output_keep),
+		.output_wait_ms = conf_int(c, SET_output_wait),
+		.input_window = (size_t)conf_int(c, SET_input_window),
+		.input_grace_ms = conf_int(c, SET_input_grace),
 	};
 }
 

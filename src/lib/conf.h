@@ -71,8 +71,9 @@ struct conf;
 struct conf *conf_load(
     const struct setting *, size_t n, int *argc, char **argv, struct err *);
 /* The same, but 'until' (argc and argv of the positional arguments so far)
- * may say that all the rest is positional, flags or not; NULL: never. */
-typedef bool conf_until_fn(int argc, char *const *argv);
+ * may say that all the rest is positional, flags or not; NULL: never. The
+ * conf has the flags so far, and nothing else. */
+typedef bool conf_until_fn(const struct conf *, int argc, char *const *argv);
 struct conf *conf_load_until(const struct setting *, size_t n, int *argc,
     char **argv, conf_until_fn *until, struct err *);
 void conf_free(struct conf *);

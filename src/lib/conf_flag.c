@@ -133,7 +133,7 @@ conf_read_flags(struct conf *c, int *argc, char **argv, conf_until_fn *until,
 		char *word = *w.at++;
 		bool ok = true;
 
-		if (flags && until != NULL && until(kept - 1, argv + 1))
+		if (flags && until != NULL && until(c, kept - 1, argv + 1))
 			flags = false;
 		if (!flags || word[0] != '-' || word[1] == '\0')
 			argv[kept++] = word;

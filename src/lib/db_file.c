@@ -7,6 +7,7 @@
 
 #include "lib/db_priv.h"
 #include "lib/exit.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/port.h"
 
@@ -178,6 +179,17 @@ checkpoint(struct db_conn *c, struct err *err)
 	return rc == SQLITE_OK;
 }
 
+/* The WAL's name is synced first: a cut of the power that left the mark
+ * alone would look as if somebody had removed the WAL. */
+static void
+mark_open(struct db *d)
+{
+	if (sync_dir_of(d->path))
+		db_lock_mark(d, true);
+	else
+		log_warn("%s: %s", d->path, strerror(errno));
+}
+
 bool
 db_file_open(struct db *d, struct err *err)
 {
@@ -193,7 +205,7 @@ db_file_open(struct db *d, struct err *err)
 	    !db_pragma(&d->keeper, "PRAGMA user_version", &version, err) ||
 	    !db_exec(&d->keeper, "PRAGMA query_only=1", err))
 		return false;
-	db_lock_mark(d, true);
+	mark_open(d);
 	return true;
 }
 
@@ -203,13 +215,12 @@ db_file_close(struct db *d)
 	bool open = d->keeper.handle != NULL;
 
 	db_conn_close(&d->writer);
-	/* Marked before the WAL goes, so that a crash between is no alarm. */
+	/* Marked before the WAL goes, so that a crash between is no alarm;
+	 * if the disk refuses the mark, the WAL stays. */
 	if (open && db_exec(&d->keeper, "PRAGMA query_only=0", NULL) &&
-	    checkpoint(&d->keeper, NULL)) {
-		db_lock_mark(d, false);
+	    checkpoint(&d->keeper, NULL) && db_lock_mark(d, false))
 		sqlite3_db_config(d->keeper.handle,
 		    SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-	}
 	db_conn_close(&d->keeper);
 	db_unlock(d);
 }

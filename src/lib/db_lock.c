@@ -1,10 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/db_priv.h"
@@ -13,6 +15,8 @@
 #include "lib/mem.h"
 #include "lib/port.h"
 #include "lib/prog.h"
+
+enum { LEFT_MS = 5000, LEFT_STEP_MS = 10 };
 
 /* ---- the lock --------------------------------------------------------- */
 
@@ -32,6 +36,29 @@ holder(int fd)
 	return strtol(text, NULL, 10);
 }
 
+static bool
+is_alive(long pid)
+{
+	return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+/* Who was killed may have left a child that has not executed its program
+ * yet: until then it has the lock, too. */
+static bool
+lock_soon(int fd)
+{
+	const struct timespec step = { .tv_nsec = LEFT_STEP_MS * 1000000L };
+
+	for (int ms = 0; flock(fd, LOCK_EX | LOCK_NB) == -1;
+	     ms += LEFT_STEP_MS) {
+		if (errno != EWOULDBLOCK || ms >= LEFT_MS ||
+		    is_alive(holder(fd)))
+			return false;
+		nanosleep(&step, NULL);
+	}
+	return true;
+}
+
 bool
 db_lock(struct db *d, bool *unclean, struct err *err)
 {
@@ -41,7 +68,7 @@ db_lock(struct db *d, bool *unclean, struct err *err)
 	if (fd == -1) {
 		err_set(err, EXIT_CONFIG, "config", "cannot open %s: %s", path,
 		    strerror(errno));
-	} else if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+	} else if (!lock_soon(fd)) {
 		err_set(err, EXIT_CONFIG, "config",
 		    "%s is in use by another %s (pid %ld)", d->path,
 		    prog_name(), holder(fd));
@@ -55,17 +82,18 @@ db_lock(struct db *d, bool *unclean, struct err *err)
 	return fd != -1;
 }
 
-void
+bool
 db_lock_mark(struct db *d, bool open)
 {
 	char text[32];
 	int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
 
-	/* on a full disk the mark is missing: then a lost WAL goes unseen */
-	if (ftruncate(d->lock_fd, 0) == -1 ||
-	    (open && pwrite(d->lock_fd, text, (size_t)len, 0) != len) ||
-	    port_sync(d->lock_fd) == -1)
-		log_warn("%s.lock: %s", d->path, strerror(errno));
+	if (ftruncate(d->lock_fd, 0) == 0 &&
+	    (!open || pwrite(d->lock_fd, text, (size_t)len, 0) == len) &&
+	    port_sync(d->lock_fd) == 0)
+		return true;
+	log_warn("%s.lock: %s", d->path, strerror(errno));
+	return false;
 }
 
 void

@@ -11,7 +11,7 @@
 
 #include "lib/db.h"
 
-enum { DB_STATEMENTS_MAX = 64, DB_BATCH_MAX = 1000 };
+enum { DB_STATEMENTS_MAX = 128, DB_BATCH_MAX = 1000 };
 
 struct db_conn {
 	struct db *db;
@@ -93,7 +93,9 @@ void db_conn_close(struct db_conn *);
 /* db_lock.c: the second opener is refused. 'unclean': the last one that had
  * it open did not close it. */
 bool db_lock(struct db *, bool *unclean, struct err *);
-void db_lock_mark(struct db *, bool open);
+/* False when the disk refuses: then a lost WAL goes unseen, or what was
+ * closed still counts as open. */
+bool db_lock_mark(struct db *, bool open);
 void db_unlock(struct db *);
 /* Is the file at PATH ours to open? 'absent': there is none. */
 bool db_look(struct db *, bool unclean, bool *absent, struct err *);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/exit.h"
 #include "lib/str.h"
 
@@ -195,4 +196,29 @@ js_take_array(const json_t *o, const char *key, json_t **out, struct err *err)
 		return mistyped(key, "an array", err);
 	*out = value;
 	return true;
+}
+
+/* ---- writing -------------------------------------------------------------- */
+
+void
+js_put_str(json_t *o, const char *key, const char *text)
+{
+	if (text != NULL)
+		json_object_set_new(o, key, json_string(text));
+}
+
+void
+js_put_time(json_t *o, const char *key, int64_t unix_ms)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (unix_ms > 0)
+		js_put_str(o, key, clock_text(text, unix_ms));
+}
+
+void
+js_put_int(json_t *o, const char *key, int64_t n, int64_t none)
+{
+	if (n != none)
+		json_object_set_new(o, key, json_integer(n));
 }

@@ -50,6 +50,12 @@ bool js_take_bool(const json_t *o, const char *key, bool *out, struct err *);
 bool js_take_array(const json_t *o, const char *key, json_t **out,
     struct err *); /* *out is lent */
 
+/* Add a member; text NULL, a time of 0 (Unix ms, shown as by clock_text) and
+ * a number equal to 'none' add nothing. */
+void js_put_str(json_t *o, const char *key, const char *text);
+void js_put_time(json_t *o, const char *key, int64_t unix_ms);
+void js_put_int(json_t *o, const char *key, int64_t n, int64_t none);
+
 /*
  * The span of one member's value in the text of an object, so that a
  * payload is forwarded as it came: NULL if there is none. The text must

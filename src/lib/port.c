@@ -2,15 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #ifdef __APPLE__
+#include <mach-o/dyld.h>
 #include <mach/mach.h>
+#include <sys/sysctl.h>
 #else
 #include <sys/prctl.h>
 #endif
@@ -94,6 +99,46 @@ port_rss(void)
 	return info.resident_size;
 }
 
+bool
+port_boot_id(char out[PORT_BOOT_SIZE])
+{
+	size_t len = PORT_BOOT_SIZE;
+
+	if (sysctlbyname("kern.bootsessionuuid", out, &len, NULL, 0) == 0 &&
+	    *out != '\0')
+		return true;
+	memcpy(out, "-", 2);
+	return false;
+}
+
+bool
+port_program(char *out, size_t size)
+{
+	char raw[4096], full[PATH_MAX];
+	uint32_t len = sizeof raw;
+
+	if (_NSGetExecutablePath(raw, &len) == -1 ||
+	    realpath(raw, full) == NULL || strlen(full) >= size)
+		return false;
+	memcpy(out, full, strlen(full) + 1);
+	return true;
+}
+
+void
+port_die_with(pid_t parent, int signal)
+{
+	(void)parent;
+	(void)signal;
+}
+
+size_t
+port_children(pid_t *out, size_t max)
+{
+	(void)out;
+	(void)max;
+	return 0;
+}
+
 #else
 
 int
@@ -152,6 +197,56 @@ port_rss(void)
 		pages = 0;
 	fclose(f);
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+bool
+port_boot_id(char out[PORT_BOOT_SIZE])
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	bool ok = f != NULL && fscanf(f, "%63s", out) == 1;
+
+	if (f != NULL)
+		fclose(f);
+	if (!ok)
+		memcpy(out, "-", 2);
+	return ok;
+}
+
+bool
+port_program(char *out, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", out, size);
+
+	if (n <= 0 || (size_t)n >= size)
+		return false;
+	out[n] = '\0';
+	return true;
+}
+
+void
+port_die_with(pid_t parent, int signal)
+{
+	prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0);
+	if (getppid() != parent) /* it ended before we asked */
+		kill(getpid(), signal);
+}
+
+/* Needs CONFIG_PROC_CHILDREN, which all distributions set. */
+size_t
+port_children(pid_t *out, size_t max)
+{
+	char path[64];
+	FILE *f;
+	size_t n = 0;
+	int pid;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+	f = fopen(path, "re");
+	while (f != NULL && n < max && fscanf(f, "%d", &pid) == 1)
+		out[n++] = pid;
+	if (f != NULL)
+		fclose(f);
+	return n;
 }
 
 #endif

@@ -23,4 +23,25 @@ bool port_lowat(int fd, int bytes);
 bool port_subreaper(void);
 uint64_t port_rss(void); /* resident bytes, 0 if unknown */
 
+enum { PORT_BOOT_SIZE = 64 };
+/* A word that is another after every start of the machine; false, and "-",
+ * where the system does not tell. */
+bool port_boot_id(char out[PORT_BOOT_SIZE]);
+/* The path of the running program; false if it is not known or too long. */
+bool port_program(char *out, size_t size);
+/* fork for those who only arrange descriptors and exec: the child borrows our
+ * memory and we wait until it has, instead of copying all tables of ours
+ * (measured: 0.2 ms and not 2 ms for an agent of 8 MB). */
+#ifdef __linux__
+#define PORT_FORK_TO_EXEC() vfork()
+#else
+#define PORT_FORK_TO_EXEC() fork()
+#endif
+/* For a child between fork and exec: when 'parent' ends, it is sent this
+ * signal. Does nothing where the system cannot. */
+void port_die_with(pid_t parent, int signal);
+/* Our children, at most 'max'; those that port_subreaper brings us are
+ * among them. 0 where the system does not tell. */
+size_t port_children(pid_t *out, size_t max);
+
 #endif

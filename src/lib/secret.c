@@ -8,6 +8,7 @@
 
 #include "lib/mem.h"
 #include "lib/port.h"
+#include "lib/sha256.h"
 #include "lib/str.h"
 
 enum { DIGEST = 32, HEX_DIGEST = 2 * DIGEST, TOKEN_MAX = 256 };
@@ -56,10 +57,7 @@ secret_hmac_hex(char out[65], const char *key, const void *bytes, size_t len)
 void
 secret_sha256_hex(char out[65], const void *bytes, size_t len)
 {
-	unsigned char digest[DIGEST];
-
-	sha256(digest, bytes, len);
-	str_hex(out, digest, sizeof digest);
+	sha256_of(out, bytes, len);
 }
 
 char *

@@ -169,14 +169,18 @@ bind_to(const struct ws_listen *want, struct err *err)
 static int
 bound_port(int fd)
 {
-	struct sockaddr_storage ss = { 0 };
-	socklen_t len = sizeof ss;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a;
+	socklen_t len = sizeof a;
 
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+	memset(&a, 0, sizeof a);
+	if (getsockname(fd, &a.any, &len) == -1)
 		return 0;
-	return ntohs(ss.ss_family == AF_INET6
-			 ? ((struct sockaddr_in6 *)&ss)->sin6_port
-			 : ((struct sockaddr_in *)&ss)->sin_port);
+	return ntohs(
+	    a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
 /* A new vhost for every certificate: the old one serves who has it. */

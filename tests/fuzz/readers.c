@@ -11,11 +11,13 @@
 #include "ewsd/door/routes.h"
 #include "ewsd/settings.h"
 #include "lib/clock.h"
+#include "lib/cron.h"
 #include "lib/id.h"
 #include "lib/json.h"
 #include "lib/line.h"
 #include "lib/secret.h"
 #include "lib/str.h"
+#include "lib/tz_rule.h"
 #include "net/gate.h"
 
 static char *
@@ -285,6 +287,29 @@ static const char *const conf_words[] = { "\n", " = ", "[s]\n", "listen", "#",
 	";", "1G", "99999999999999999999", "true", "\xef\xbb\xbf", "  x\n",
 	NULL };
 
+/* What was read must have a next time, or none, and come to an end. */
+static void
+check_schedule(const char *text)
+{
+	struct err err = ERR_INIT;
+	struct tz *utc = tz_open("UTC", NULL);
+	struct tz_rule rule;
+	struct cron cron;
+	int64_t next;
+
+	if (cron_parse(&cron, text, &err)) {
+		next = cron_next(&cron, utc, 1762374600000);
+		assert(next == -1 || next > 1762374600000);
+	} else {
+		assert(err.text[0] != '\0');
+	}
+	if (tz_rule_parse(&rule, text)) {
+		assert(tz_rule_next(&rule, 1762374600) > 1762374600);
+		tz_rule_offset(&rule, 1762374600);
+	}
+	tz_free(utc);
+}
+
 static void
 check_codes(const char *text, size_t len)
 {
@@ -306,6 +331,7 @@ check_codes(const char *text, size_t len)
 		assert(n >= 5 && n <= 500);
 	str_size(text, &n);
 	clock_parse(text, &ms);
+	check_schedule(text);
 	assert(edge_b64_bytes(text, len) <= len);
 	id_name_ok(text);
 }
@@ -335,7 +361,8 @@ read_codes(char *bytes, size_t len)
 	free(text);
 }
 
-static const char *const codes[] = { "AAECAwQFBgc=", "00ff7F80", "a%20b%C3%A9",
+static const char *const codes[] = { "*/15 1-3,5 * jan-jun mon", "@every 1h30m",
+	"CET-1CEST,M3.5.0,M10.5.0/3", "AAECAwQFBgc=", "00ff7F80", "a%20b%C3%A9",
 	"18446744073709551615", "64k", "2025-12-09T20:47:14.123+02:00",
 	"bHVuYTE6KzEzMTA6MTc2MjM3NDYwMDphYmNk", "\xe2\x82\xac\xf0\x9f\x94\x8c",
 	NULL };

@@ -42,6 +42,7 @@ teardown() {
 		[[ $running == *" $pid "* ]] || continue
 		gone "$pid" 15 || { kill -KILL "$pid" 2>/dev/null; status=1; }
 	done
+	end_shims
 	if grep -sE 'ERROR: (Address|Leak|Undefined)|runtime error:|Assertion' \
 	    "$D"/*.log; then
 		status=1
@@ -51,6 +52,18 @@ teardown() {
 	fi
 	rm -rf "$SOCK"
 	return $status
+}
+
+# Handlers outlive their agent; those of this test end with it.
+end_shims() {
+	local lock pid
+	for lock in "$D"/*/agent/jobs/*/lock; do
+		[ -s "$lock" ] || continue
+		pid=$(cat "$lock")
+		case $(ps -o comm= -p "$pid" 2>/dev/null) in
+		*ewsagent-shim*) kill -TERM "$pid" 2>/dev/null || true ;;
+		esac
+	done
 }
 
 show_logs() {

@@ -38,6 +38,41 @@ a_lower_priority_still_progresses(void **state)
 	assert_int_equal(low - f.log.text, 15 * 4); /* the 16th */
 }
 
+static void
+what_is_urgent_passes_a_full_window_within_bounds(void **state)
+{
+	struct kit *k = *state;
+	struct fake f = fake_link(k);
+	struct agent *a = connect_ours(k, &f);
+	char id[16];
+
+	agent_hello(a, "i1", NULL, 3);
+	for (int i = 1; i <= 4; i++) {
+		snprintf(id, sizeof id, "l%d", i);
+		send_it(k, id, PRIO_LOW);
+	}
+	send_it(k, "n1", PRIO_NORMAL);
+	assert_string_equal(said(&f.log), "l1 l2 l3 ");
+	for (int i = 0; i < 40; i++) {
+		snprintf(id, sizeof id, "h%02d", i);
+		send_it(k, id, PRIO_HIGH);
+	}
+	assert_string_equal(said(&f.log), "h00 h01 h02 ");
+	ack(k, "l1", ACK_COMPLETED, 0); /* there is no room yet */
+	assert_string_equal(said(&f.log), "confirm:l1 ");
+	ack(k, "h00", ACK_COMPLETED, 0);
+	assert_string_equal(said(&f.log), "h03 confirm:h00 ");
+	ack(k, "l2", ACK_COMPLETED, 0);
+	ack(k, "l3", ACK_COMPLETED, 0);
+	said(&f.log);
+	/* however many of them there are, the others have their turn */
+	for (int i = 1; i < 15; i++) {
+		snprintf(id, sizeof id, "h%02d", i);
+		ack(k, id, ACK_COMPLETED, 0);
+	}
+	assert_non_null(strstr(said(&f.log), "l4 "));
+}
+
 /* An attempt that finds no room is no turn. */
 static void
 a_lower_priority_keeps_its_turn_on_a_full_link(void **state)
@@ -103,6 +138,25 @@ the_window_bounds_what_is_sent_and_not_ended(void **state)
 	assert_string_equal(said(&f.log), "");
 	ack(k, "c2", ACK_COMPLETED, 0);
 	assert_string_equal(said(&f.log), "c3 confirm:c2 ");
+}
+
+static void
+a_window_holds_from_poll_to_poll(void **state)
+{
+	struct kit *k = *state;
+	struct fake f = fake_link(k), f2 = fake_link(k);
+	struct agent *a = connect_as(k, &f, LINK_POLL, "i1");
+
+	agent_hello(a, "i1", NULL, 2);
+	agent_detach(a, &f, "answered");
+	for (int i = 1; i <= 3; i++)
+		send_it(k, (const char *[]){ "c1", "c2", "c3" }[i - 1],
+		    PRIO_NORMAL);
+	agent_pump(connect_as(k, &f2, LINK_POLL, "i1"));
+	assert_string_equal(said(&f2.log), "c1 c2 ");
+	agent_detach(a, &f2, "answered");
+	agent_pump(connect_as(k, &f, LINK_POLL, "i2"));
+	assert_string_equal(said(&f.log), "c1 c2 c3 ");
 }
 
 static void
@@ -618,12 +672,14 @@ main(void)
 		KIT_TEST(higher_priority_overtakes_and_each_keeps_its_order),
 		KIT_TEST(a_lower_priority_still_progresses),
 		KIT_TEST(a_lower_priority_keeps_its_turn_on_a_full_link),
+		KIT_TEST(what_is_urgent_passes_a_full_window_within_bounds),
 		KIT_TEST(a_foreign_agent_is_served_once_the_store_has_room),
 		KIT_TEST(
 		    who_waits_for_a_full_store_is_told_by_the_end_of_the_hub),
 		KIT_TEST(settings_that_are_too_large_change_nothing),
 		KIT_TEST(nothing_is_sent_before_the_hello_of_our_agent),
 		KIT_TEST(the_window_bounds_what_is_sent_and_not_ended),
+		KIT_TEST(a_window_holds_from_poll_to_poll),
 		KIT_TEST(a_link_without_room_gets_the_rest_later),
 		KIT_TEST(an_agent_with_a_full_queue_is_left_alone_for_a_while),
 		KIT_TEST(our_agent_is_sent_again_what_it_did_not_receive),

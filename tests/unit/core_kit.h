@@ -28,6 +28,7 @@ struct fake {
 	struct kit *kit;
 	struct log log;
 	int room; /* deliveries it takes */
+	int input_room; /* frames of input it takes */
 	bool writes; /* says "written" at once */
 	uint64_t tags[64]; /* of what it took, in order */
 	int n;
@@ -90,6 +91,36 @@ fake_credit(
 	say(&f->log, "credit:%s:%d:%d ", c->id, (int)s, (int)offset);
 }
 
+static inline bool
+fake_attach(void *link, const struct command *c, const int64_t from[2])
+{
+	struct fake *f = link;
+
+	say(&f->log, "attach:%s:%d:%d ", c->id, (int)from[0], (int)from[1]);
+	return true;
+}
+
+static inline void
+fake_stop(void *link, const char *id)
+{
+	struct fake *f = link;
+
+	say(&f->log, "stop:%s ", id);
+}
+
+static inline bool
+fake_input(void *link, const struct command *c, const struct input_chunk *k)
+{
+	struct fake *f = link;
+
+	if (f->input_room == 0)
+		return false;
+	f->input_room--;
+	say(&f->log, "input:%s:%d:%.*s%s ", c->id, (int)k->offset,
+	    (int)(k->len < 40 ? k->len : 40), k->data, k->eof ? ":eof" : "");
+	return true;
+}
+
 static inline void
 fake_confirm(void *link, const char *id)
 {
@@ -115,15 +146,24 @@ fake_replaced(void *link)
 	say(&f->log, "replaced ");
 }
 
-static const struct link_ops fake_ours = { fake_deliver, fake_cancel,
-	fake_credit, fake_confirm, fake_config, fake_replaced };
+static const struct link_ops fake_ours = { .deliver = fake_deliver,
+	.cancel = fake_cancel,
+	.credit = fake_credit,
+	.attach = fake_attach,
+	.stop = fake_stop,
+	.input = fake_input,
+	.confirm = fake_confirm,
+	.config = fake_config,
+	.replaced = fake_replaced };
 static const struct link_ops fake_foreign = { .deliver = fake_deliver,
 	.replaced = fake_replaced };
 
 static inline struct fake
 fake_link(struct kit *k)
 {
-	return (struct fake){ .kit = k, .room = 1000, .writes = true };
+	return (struct fake){
+		.kit = k, .room = 1000, .input_room = 1000, .writes = true
+	};
 }
 
 static inline struct agent *
@@ -150,6 +190,7 @@ connect_ours(struct kit *k, struct fake *f)
 	struct agent *a = connect_as(k, f, LINK_WEBSOCKET, "i1");
 
 	agent_hello(a, "i1", NULL, 0);
+	agent_attach_outputs(a);
 	agent_pump(a);
 	return a;
 }
@@ -206,6 +247,22 @@ eye_ended(struct watcher *w, const struct command *c, const json_t *result)
 	if (code != NULL)
 		say(&e->log, "(%d)", (int)json_integer_value(code));
 	say(&e->log, " ");
+}
+
+static inline void
+eye_input(struct watcher *w, const struct command *c, int64_t offset,
+    bool resume, bool closed)
+{
+	(void)c;
+	say(&((struct eye *)w)->log, "input@%d%s%s ", (int)offset,
+	    resume ? ":resume" : "", closed ? ":closed" : "");
+}
+
+static inline void
+eye_presence(struct watcher *w, const struct command *c, bool away)
+{
+	(void)c;
+	say(&((struct eye *)w)->log, "%s ", away ? "away" : "back");
 }
 
 static inline void
@@ -368,7 +425,12 @@ kit_setup(void **state)
 		.flap_window_ms = 10000,
 		.flap_hold_ms = 30000,
 		.retain_ms = 86400000,
-		.retain_count = 1000 };
+		.retain_count = 1000,
+		.agent_log_keep = 100,
+		.late_after_ms = 60000,
+		.cancel_wait_ms = 5000,
+		.schedules = 3,
+		.schedules_bytes = 1000 };
 	kit_start(k);
 	*state = k;
 	return 0;

@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 
 #include "db_kit.h"
+#include "lib/db_priv.h"
 
 static const char *const second[] = {
 	"CREATE TABLE t (k TEXT PRIMARY KEY, v INTEGER NOT NULL)",
@@ -90,6 +91,25 @@ a_second_opener_is_refused(void **state)
 	assert_refused(*state, "in use by another");
 	assert_refused(*state, pid);
 	db_close(d);
+	db_close(must_open(*state));
+}
+
+/* As a killed agent leaves one that has not executed its handler yet. */
+static void
+a_child_of_a_killed_opener_is_waited_for(void **state)
+{
+	pid_t opener = fork();
+	int status;
+
+	if (opener == 0) {
+		must_open(*state);
+		if (fork() > 0)
+			raise(SIGKILL);
+		usleep(200000);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(opener, &status, 0), opener);
+	assert_true(WIFSIGNALED(status));
 	db_close(must_open(*state));
 }
 
@@ -273,6 +293,22 @@ a_deleted_wal_is_refused(void **state)
 }
 
 static void
+a_close_that_cannot_be_marked_is_no_lost_wal(void **state)
+{
+	struct put p = { .key = "a", .value = 1 };
+	struct db *d = must_open(*state);
+	int lock = d->lock_fd;
+
+	put(d, &p, DB_MAY);
+	d->lock_fd = open("/dev/null", O_RDONLY);
+	db_close(d);
+	close(lock);
+	d = must_open(*state);
+	assert_int_equal(rows(d), 1);
+	db_close(d);
+}
+
+static void
 a_deleted_database_is_not_started_empty(void **state)
 {
 	crash(*state);
@@ -287,6 +323,7 @@ main(void)
 		SCRATCH_TEST(the_file_is_private_from_the_start),
 		SCRATCH_TEST(a_looser_mode_is_mended),
 		SCRATCH_TEST(a_second_opener_is_refused),
+		SCRATCH_TEST(a_child_of_a_killed_opener_is_waited_for),
 		SCRATCH_TEST(a_newer_schema_is_refused_and_left_alone),
 		SCRATCH_TEST(a_newer_schema_in_the_wal_is_refused),
 		SCRATCH_TEST(an_older_schema_is_migrated),
@@ -299,6 +336,7 @@ main(void)
 		SCRATCH_TEST(a_crash_loses_nothing),
 		SCRATCH_TEST(a_torn_wal_is_read_up_to_the_tear),
 		SCRATCH_TEST(a_deleted_wal_is_refused),
+		SCRATCH_TEST(a_close_that_cannot_be_marked_is_no_lost_wal),
 		SCRATCH_TEST(a_deleted_database_is_not_started_empty),
 	};
 

@@ -140,6 +140,29 @@ the_list_has_what_may_run_in_order(void **state)
 }
 
 static void
+a_probe_is_found_as_such_and_is_no_handler(void **state)
+{
+	struct scratch *s = *state;
+	char dir[PATH_SIZE], path[PATH_SIZE];
+	struct err err = ERR_INIT;
+	json_t *list;
+
+	scratch_write(s, "pay.probe", script, sizeof script - 1, 0755);
+	assert_int_equal(find(s, "pay.probe", &err), HANDLER_REFUSED);
+	assert_true(handlers_dir(dir, s->dir, NULL));
+	assert_int_equal(
+	    handlers_find_probe(dir, "pay", path, NULL), HANDLER_OK);
+	assert_true(str_ends(path, "/pay.probe"));
+	assert_int_equal(
+	    handlers_find_probe(dir, "other", path, NULL), HANDLER_NONE);
+	assert_int_equal(
+	    handlers_find_probe(dir, "../pay", path, NULL), HANDLER_NONE);
+	list = handlers_list(dir);
+	assert_int_equal(json_array_size(list), 0);
+	json_decref(list);
+}
+
+static void
 an_absent_directory_has_no_handlers_yet(void **state)
 {
 	char dir[PATH_SIZE], path[PATH_SIZE];
@@ -164,6 +187,7 @@ main(void)
 		SCRATCH_TEST(a_directory_that_others_can_change_runs_nothing),
 		SCRATCH_TEST(another_users_file_is_refused),
 		SCRATCH_TEST(the_list_has_what_may_run_in_order),
+		SCRATCH_TEST(a_probe_is_found_as_such_and_is_no_handler),
 		SCRATCH_TEST(an_absent_directory_has_no_handlers_yet),
 	};
 

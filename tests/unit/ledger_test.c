@@ -8,10 +8,12 @@
 #include "lib/log.h"
 #include "scratch.h"
 
+static const char *boot = "b1";
+
 static struct ledger *
 must_open(struct scratch *s)
 {
-	struct ledger_config cfg = { .max_jobs = 1000 };
+	struct ledger_config cfg = { .max_jobs = 1000, .boot = boot };
 	struct err err = ERR_INIT;
 	struct ledger *l;
 
@@ -132,7 +134,7 @@ a_repeat_is_known_at_every_step(void **state)
 	    take(l, "a", true, 9).text, "a ended 1/2/3 {} [3];");
 	confirm(l, "a");
 	assert_string_equal(
-	    take(l, "a", true, 9).text, "a ended confirmed 1/2/3 {} [3];");
+	    take(l, "a", true, 9).text, "a ended confirmed 1/2/3  [3];");
 	ledger_close(l);
 }
 
@@ -245,6 +247,111 @@ pruning_forgets_only_what_is_both_old_and_too_many(void **state)
 	ledger_close(l);
 }
 
+/* The last entry loaded. */
+struct last {
+	char boot[16];
+	unsigned runs;
+	enum ledger_state state;
+};
+
+static void
+see_last(void *arg, const struct ledger_entry *e)
+{
+	struct last *l = arg;
+
+	l->runs = e->runs;
+	l->state = e->state;
+	snprintf(
+	    l->boot, sizeof l->boot, "%s", e->boot != NULL ? e->boot : "-");
+}
+
+static struct last
+last(struct ledger *l)
+{
+	struct last seen = { 0 };
+
+	assert_true(ledger_load(l, see_last, &seen, NULL));
+	return seen;
+}
+
+static void
+a_start_is_kept_with_its_boot_and_counted(void **state)
+{
+	struct ledger *l = must_open(*state);
+
+	take(l, "a", false, 1);
+	assert_string_equal(last(l).boot, "-");
+	start(l, "a", 2);
+	assert_string_equal(last(l).boot, "b1");
+	assert_int_equal(last(l).runs, 1);
+	ledger_close(l);
+	boot = "b2";
+	l = must_open(*state);
+	assert_string_equal(last(l).boot, "b1");
+	assert_true(ledger_again(l, "a", 1));
+	ledger_flush(l);
+	assert_int_equal(last(l).state, LEDGER_RECEIVED);
+	assert_string_equal(last(l).boot, "-");
+	assert_int_equal(start(l, "a", 3), 0);
+	assert_string_equal(last(l).boot, "b2");
+	assert_int_equal(last(l).runs, 2);
+	end(l, "a", "[]", 4);
+	assert_true(ledger_again(l, "a", 1)); /* has ended: nothing */
+	ledger_flush(l);
+	assert_int_equal(last(l).state, LEDGER_ENDED);
+	boot = "b1";
+	take(l, "b", true, 5);
+	assert_int_equal(last(l).runs, 1);
+	assert_string_equal(last(l).boot, "b2");
+	ledger_close(l);
+}
+
+static struct seen
+find(struct ledger *l, const char *id)
+{
+	struct seen s = { 0 };
+
+	assert_true(ledger_find(l, id, on_taken, &s, NULL));
+	ledger_flush(l);
+	assert_int_equal(s.done, 1);
+	return s;
+}
+
+static void
+looking_for_an_id_enters_nothing(void **state)
+{
+	struct ledger *l = must_open(*state);
+
+	assert_string_equal(find(l, "a").text, "new;");
+	assert_int_equal(find(l, "a").status, 0);
+	take(l, "a", true, 1);
+	assert_string_equal(find(l, "a").text, "a started 1/1/0 {} -;");
+	end(l, "a", "[]", 2);
+	confirm(l, "a");
+	assert_string_equal(find(l, "a").text, "a ended confirmed 1/1/2  [];");
+	ledger_close(l);
+}
+
+static void
+what_was_taken_back_is_new_again_but_an_end_stands(void **state)
+{
+	struct ledger *l = must_open(*state);
+
+	take(l, "a", false, 1);
+	take(l, "b", true, 1);
+	take(l, "c", true, 1);
+	end(l, "c", "[]", 2);
+	assert_true(ledger_untake(l, "a"));
+	assert_true(ledger_untake(l, "b"));
+	assert_true(ledger_untake(l, "c"));
+	assert_true(ledger_untake(l, "d"));
+	assert_string_equal(take(l, "a", false, 3).text, "new;");
+	assert_string_equal(find(l, "a").text, "a received 3/0/0 {} -;");
+	assert_string_equal(find(l, "b").text, "new;");
+	assert_string_equal(find(l, "c").text, "c ended 1/1/2 {} [];");
+	ledger_close(l);
+}
+
 static void
 what_was_started_before_kill_9_is_never_new_again(void **state)
 {
@@ -280,6 +387,10 @@ main(void)
 		SCRATCH_TEST(the_first_end_stands),
 		SCRATCH_TEST(
 		    pruning_forgets_only_what_is_both_old_and_too_many),
+		SCRATCH_TEST(a_start_is_kept_with_its_boot_and_counted),
+		SCRATCH_TEST(looking_for_an_id_enters_nothing),
+		SCRATCH_TEST(
+		    what_was_taken_back_is_new_again_but_an_end_stands),
 		SCRATCH_TEST(what_was_started_before_kill_9_is_never_new_again),
 	};
 

@@ -1,104 +1,33 @@
-#include "check.h"
+#include "run_kit.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/resource.h>
 
-#include "ewsagent/run.h"
 #include "lib/buf.h"
-#include "lib/mem.h"
-#include "lib/port.h"
-#include "lib/str.h"
-#include "scratch.h"
+#include "lib/secret.h"
 
-struct seen {
-	struct loop *loop;
-	struct runs *runs;
-	struct run *run;
-	struct buf out[2];
-	uint64_t bytes[2];
-	struct run_end end;
-	unsigned ends;
-	const char *ask_at; /* cancels when stdout has this */
-};
-
-static void
-on_output(void *arg, int stream, const char *bytes, size_t len)
-{
-	struct seen *s = arg;
-
-	s->bytes[stream] += len;
-	if (s->out[stream].len < 1 << 20)
-		buf_add(&s->out[stream], bytes, len);
-	if (s->ask_at != NULL && strstr(s->out[0].bytes, s->ask_at) != NULL) {
-		s->ask_at = NULL;
-		run_ask(s->run, SIGTERM, 10000, RUN_CANCELLED);
-	}
-}
-
-static void
-on_end(void *arg, const struct run_end *end)
-{
-	struct seen *s = arg;
-
-	s->end = *end;
-	s->ends++;
-	loop_stop(s->loop);
-}
-
-static const struct run_events events = { on_output, on_end };
-
-static void
-open_seen(struct seen *s)
-{
-	memset(s, 0, sizeof *s);
-	buf_init(&s->out[0], 2 << 20);
-	buf_init(&s->out[1], 2 << 20);
-	s->loop = loop_new();
-	s->runs = runs_new(s->loop, &events);
-}
-
-static void
-close_seen(struct seen *s)
-{
-	runs_free(s->runs);
-	loop_free(s->loop);
-	buf_fini(&s->out[0]);
-	buf_fini(&s->out[1]);
-}
-
-static char *const plain_env[] = { (char *)"PATH=/usr/bin:/bin", NULL };
-
-/* Runs it to its end. */
-static void
-run_all(struct seen *s, const char *path, char *const *argv, const char *input,
-    int64_t deadline_ms, int64_t grace_ms)
-{
-	struct run_spec spec = { { path, argv, plain_env, "/" }, mem_dup(input),
-		deadline_ms, grace_ms };
-	struct err err = ERR_INIT;
-	bool later;
-
-	s->run = run_start(s->runs, &spec, s, &later, &err);
-	if (s->run == NULL)
-		fail_msg("%s", err.text);
-	assert_true(run_pid(s->run) > 0);
-	loop_run(s->loop);
-	assert_int_equal(s->ends, 1);
-}
-
+/* Runs a script to its end. */
 static void
 run_script(struct seen *s, struct scratch *dir, const char *text,
     int64_t deadline_ms, int64_t grace_ms)
 {
-	char *body = mem_printf("#!/bin/sh\n%s\n", text);
-	const char *path =
-	    scratch_write(dir, "script", body, strlen(body), 0755);
-	char *argv[] = { (char *)"script", NULL };
+	struct run_spec spec = plain_spec("c", script(dir, text));
 
-	run_all(s, path, argv, "{}", deadline_ms, grace_ms);
-	free(body);
+	spec.deadline_ms = deadline_ms;
+	spec.grace_ms = grace_ms;
+	seen_run(s, &spec);
+}
+
+static void
+run_argv(struct seen *s, const char *path, char *const *argv, const char *input,
+    int64_t deadline_ms)
+{
+	struct run_spec spec = plain_spec("c", path);
+
+	spec.argv = argv;
+	spec.payload = input;
+	spec.deadline_ms = deadline_ms;
+	seen_run(s, &spec);
 }
 
 static void
@@ -110,16 +39,16 @@ every_exit_status_arrives(void **state)
 	char number[16], *argv[] = { (char *)"exit", number, NULL };
 	int code;
 
-	for (code = 0; code <= 255; code++) {
+	for (code = 0; code <= 255; code += 15) {
 		struct seen s;
 
-		open_seen(&s);
+		seen_open(&s, *state);
 		snprintf(number, sizeof number, "%d", code);
-		run_all(&s, path, argv, "{}", 60000, 1000);
+		run_argv(&s, path, argv, "{}", 60000);
 		assert_int_equal(s.end.why, RUN_SELF);
 		assert_int_equal(s.end.code, code);
 		assert_int_equal(s.end.signal, 0);
-		close_seen(&s);
+		seen_close(&s);
 	}
 }
 
@@ -149,14 +78,14 @@ signals_are_at_their_defaults_and_told(void **state)
 		char text[64];
 		struct seen s;
 
-		open_seen(&s);
+		seen_open(&s, *state);
 		snprintf(
 		    text, sizeof text, "kill -%s $$; sleep 5", cases[i].name);
 		run_script(&s, *state, text, 60000, 1000);
 		assert_int_equal(s.end.why, RUN_SELF);
 		assert_int_equal(s.end.code, -1);
 		assert_int_equal(s.end.signal, cases[i].number);
-		close_seen(&s);
+		seen_close(&s);
 	}
 	sigprocmask(SIG_UNBLOCK, &usr1, NULL);
 }
@@ -202,16 +131,14 @@ arguments_and_input_arrive_octet_by_octet(void **state)
 			argv[i] = random_string();
 			buf_add(&want, argv[i], strlen(argv[i]) + 1);
 		}
-		open_seen(&s);
-		run_all(&s, path, argv, argv[1], 60000, 1000);
+		seen_open(&s, *state);
+		run_argv(&s, path, argv, argv[1], 60000);
 		assert_int_equal(s.end.code, 0);
-		assert_int_equal(s.out[0].len, want.len);
-		assert_memory_equal(s.out[0].bytes, want.bytes, want.len);
-		assert_int_equal(s.out[1].len, strlen(argv[1]));
-		if (s.out[1].len > 0)
-			assert_memory_equal(
-			    s.out[1].bytes, argv[1], s.out[1].len);
-		close_seen(&s);
+		assert_int_equal(s.end.streams[0].bytes, want.len);
+		assert_memory_equal(
+		    seen_text(&s, "c", 0), want.bytes, want.len);
+		assert_string_equal(seen_text(&s, "c", 1), argv[1]);
+		seen_close(&s);
 		buf_fini(&want);
 		for (i = 1; i <= STRINGS; i++)
 			free(argv[i]);
@@ -225,27 +152,50 @@ only_its_three_descriptors_are_open(void **state)
 	int a = open("/dev/null", O_RDONLY), b = dup2(a, 200);
 	struct seen s;
 
-	(void)state;
-	open_seen(&s);
-	run_all(&s, "/bin/ls", argv, "{}", 60000, 1000);
-	assert_string_equal(s.out[0].bytes, "0\n1\n2\n3\n"); /* 3: ls's own */
-	close_seen(&s);
+	seen_open(&s, *state);
+	run_argv(&s, "/bin/ls", argv, "{}", 60000);
+	assert_string_equal(
+	    seen_text(&s, "c", 0), "0\n1\n2\n3\n"); /* 3: ls's own */
+	seen_close(&s);
 	close(a);
 	close(b);
 }
 
 static void
-the_environment_is_the_one_given(void **state)
+the_environment_is_the_one_given_and_where_the_payload_is(void **state)
 {
 	char *argv[] = { (char *)"env", NULL };
+	char name[JOBDIR_NAME_SIZE], *want;
 	struct seen s;
 
-	(void)state;
 	setenv("EDGE_SECRET", "tell-nobody", 1);
-	open_seen(&s);
-	run_all(&s, "/usr/bin/env", argv, "{}", 60000, 1000);
-	assert_string_equal(s.out[0].bytes, "PATH=/usr/bin:/bin\n");
-	close_seen(&s);
+	seen_open(&s, *state);
+	run_argv(&s, "/usr/bin/env", argv, "{}", 60000);
+	jobdir_name(name, "c");
+	want =
+	    mem_printf("PATH=/usr/bin:/bin\nEWS_PAYLOAD_FILE=%s/%s/payload\n",
+		s.dir, name);
+	assert_string_equal(seen_text(&s, "c", 0), want);
+	free(want);
+	seen_close(&s);
+	unsetenv("EDGE_SECRET");
+}
+
+static void
+the_shim_does_not_have_the_secret(void **state)
+{
+	struct seen s;
+
+	setenv("EDGE_SECRET", "tell-nobody", 1);
+	seen_open(&s, *state);
+	run_script(&s, *state,
+	    "[ -r /proc/$PPID/environ ] || exit 9\n"
+	    "! grep -q tell-nobody /proc/$PPID/environ",
+	    60000, 1000);
+	if (s.end.code == 9)
+		skip(); /* no /proc here */
+	assert_int_equal(s.end.code, 0);
+	seen_close(&s);
 	unsetenv("EDGE_SECRET");
 }
 
@@ -254,17 +204,19 @@ it_leads_a_session_of_its_own_and_has_our_umask(void **state)
 {
 	mode_t before = umask(0077);
 	char want[32];
+	const char *text;
 	struct seen s;
 
-	open_seen(&s);
+	seen_open(&s, *state);
 	run_script(&s, *state, "echo $$; ps -o sid= -p $$; umask", 60000, 1000);
 	umask(before);
 	if (s.end.code != 0)
 		skip(); /* no ps here */
-	snprintf(want, sizeof want, "%d", atoi(s.out[0].bytes));
-	assert_non_null(strstr(strchr(s.out[0].bytes, '\n'), want));
-	assert_true(str_ends(s.out[0].bytes, "0022\n"));
-	close_seen(&s);
+	text = seen_text(&s, "c", 0);
+	snprintf(want, sizeof want, "%d", atoi(text));
+	assert_non_null(strstr(strchr(text, '\n'), want));
+	assert_true(str_ends(text, "0022\n"));
+	seen_close(&s);
 }
 
 static void
@@ -275,18 +227,14 @@ big_input_that_nobody_reads_hurts_nobody(void **state)
 	struct seen s;
 
 	memset(input, 'x', 1 << 20);
-	open_seen(&s);
-	run_script(&s, *state, "exit 4", 60000, 1000);
+	seen_open(&s, *state);
+	run_argv(&s, script(*state, "exit 4"), argv, input, 60000);
 	assert_int_equal(s.end.code, 4);
-	close_seen(&s);
-	open_seen(&s);
-	run_all(&s, ((struct scratch *)*state)->path, argv, input, 60000, 1000);
-	assert_int_equal(s.end.code, 4);
-	close_seen(&s);
-	open_seen(&s);
-	run_all(&s, "/bin/cat", argv, input, 60000, 1000);
-	assert_int_equal(s.bytes[0], 1 << 20);
-	close_seen(&s);
+	seen_close(&s);
+	seen_open(&s, *state);
+	run_argv(&s, "/bin/cat", argv, input, 60000);
+	assert_int_equal(s.end.streams[0].bytes, 1 << 20);
+	seen_close(&s);
 	free(input);
 }
 
@@ -295,12 +243,12 @@ one_that_ignores_term_is_killed(void **state)
 {
 	struct seen s;
 
-	open_seen(&s);
+	seen_open(&s, *state);
 	run_script(&s, *state,
 	    "trap '' TERM; echo up; while :; do sleep 1; done", 300, 100);
 	assert_int_equal(s.end.why, RUN_TIMEOUT);
 	assert_int_equal(s.end.signal, SIGKILL);
-	close_seen(&s);
+	seen_close(&s);
 }
 
 /* No shell, which would unblock its signals itself. */
@@ -310,72 +258,218 @@ no_signal_is_blocked(void **state)
 	char *argv[] = { (char *)"sleep", (char *)"100", NULL };
 	struct seen s;
 
-	(void)state;
-	open_seen(&s);
-	run_all(&s, "/bin/sleep", argv, "{}", 50, 1000);
+	seen_open(&s, *state);
+	run_argv(&s, "/bin/sleep", argv, "{}", 50);
 	assert_int_equal(s.end.why, RUN_TIMEOUT);
 	assert_int_equal(s.end.signal, SIGTERM);
-	close_seen(&s);
+	seen_close(&s);
 }
 
 static void
 one_that_heeds_term_ends_with_its_own_status(void **state)
 {
+	struct run_spec spec = plain_spec("c",
+	    script(*state,
+		"trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done"));
 	struct seen s;
 
-	open_seen(&s);
-	s.ask_at = "up";
-	run_script(&s, *state,
-	    "trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done", 60000,
-	    1000);
+	seen_open(&s, *state);
+	s.at_kept = 3;
+	seen_start(&s, &spec);
+	loop_run(s.loop);
+	s.at_kept = 0;
+	run_ask(s.run, SIGTERM, 10000, RUN_CANCELLED);
+	loop_run(s.loop);
 	assert_int_equal(s.end.why, RUN_CANCELLED);
 	assert_int_equal(s.end.code, 7);
-	close_seen(&s);
+	seen_close(&s);
+}
+
+/* Asked before the shim is there to hear it. */
+static void
+a_cancel_at_once_is_not_lost(void **state)
+{
+	struct run_spec spec = plain_spec("c", script(*state, "sleep 100"));
+	struct seen s;
+
+	seen_open(&s, *state);
+	seen_start(&s, &spec);
+	run_ask(s.run, SIGTERM, 1000, RUN_CANCELLED);
+	loop_run(s.loop);
+	assert_int_equal(s.end.why, RUN_CANCELLED);
+	seen_close(&s);
 }
 
 /* The daemon holds a fifo, too: its end of file says that it is gone. */
+static int
+open_fifo(struct scratch *dir, char path[1100])
+{
+	int fd;
+
+	str_copy(path, 1100, scratch_path(dir, "fifo"));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	assert_true(fd != -1);
+	return fd;
+}
+
+static void
+wait_gone(int fifo)
+{
+	char byte;
+
+	while (read(fifo, &byte, 1) == -1 && errno == EAGAIN)
+		poll(&(struct pollfd){ .fd = fifo }, 1, 10); /* hung up? */
+	assert_int_equal(read(fifo, &byte, 1), 0);
+	close(fifo);
+}
+
 static void
 a_daemon_that_keeps_stdout_holds_nothing_up(void **state)
 {
-	char text[1200], byte;
+	char text[1200], path[1100], byte;
 	struct seen s;
-	int fd;
+	int fd = open_fifo(*state, path);
 
-	scratch_path(*state, "fifo");
-	assert_int_equal(mkfifo(((struct scratch *)*state)->path, 0600), 0);
-	fd = open(((struct scratch *)*state)->path, O_RDONLY | O_NONBLOCK);
-	assert_true(fd != -1);
 	snprintf(text, sizeof text,
-	    "(trap '' TERM; sleep 100; :) 3>%s & echo hello; exit 3",
-	    ((struct scratch *)*state)->path);
-	open_seen(&s);
+	    "(trap '' TERM; sleep 100; :) 3>%s & echo hello; exit 3", path);
+	seen_open(&s, *state);
 	run_script(&s, *state, text, 60000, 1000);
 	assert_int_equal(s.end.why, RUN_SELF);
 	assert_int_equal(s.end.code, 3);
-	assert_string_equal(s.out[0].bytes, "hello\n");
+	assert_string_equal(seen_text(&s, "c", 0), "hello\n");
 	assert_int_equal(read(fd, &byte, 1), -1); /* it lives yet */
-	while (read(fd, &byte, 1) == -1 && errno == EAGAIN) {
-		uv_run(loop_uv(s.loop), UV_RUN_NOWAIT);
-		poll(&(struct pollfd){ .fd = fd }, 1, 10); /* hung up? */
-	}
-	assert_int_equal(read(fd, &byte, 1), 0);
-	close(fd);
-	close_seen(&s);
+	wait_gone(fd);
+	seen_close(&s);
+}
+
+static void
+a_stray_in_a_session_of_its_own_ends_with_one_that_is_timed_out(void **state)
+{
+	char text[1300], path[1100];
+	struct seen s;
+	int fd = open_fifo(*state, path);
+
+	if (!port_subreaper())
+		skip(); /* not to be had here */
+	snprintf(text, sizeof text,
+	    "(setsid sh -c \"trap '' TERM; echo up; sleep 100; :\" 3>%s &)\n"
+	    "sleep 100",
+	    path);
+	seen_open(&s, *state);
+	run_script(&s, *state, text, 1000, 100);
+	assert_int_equal(s.end.why, RUN_TIMEOUT);
+	assert_string_equal(seen_text(&s, "c", 0), "up\n");
+	wait_gone(fd);
+	seen_close(&s);
+}
+
+static void
+a_daemon_in_a_session_of_its_own_outlives_one_that_ends_by_itself(void **state)
+{
+	char text[1300], path[1100], byte;
+	struct seen s;
+	int fd = open_fifo(*state, path), pid;
+
+	snprintf(text, sizeof text,
+	    "setsid sh -c 'echo $$; exec sleep 100' 3>%s & sleep 0.2", path);
+	seen_open(&s, *state);
+	run_script(&s, *state, text, 60000, 1000);
+	wait_unheld(&s, "c");
+	pid = atoi(seen_text(&s, "c", 0));
+	if (pid == 0)
+		skip(); /* no setsid here */
+	assert_int_equal(read(fd, &byte, 1), -1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	wait_gone(fd);
+	seen_close(&s);
 }
 
 static void
 much_output_on_both_streams_arrives_whole(void **state)
 {
+	static char bytes[50000000];
+	char hex[65];
 	struct seen s;
 
-	open_seen(&s);
+	seen_open(&s, *state);
 	run_script(&s, *state,
 	    "head -c 50000000 /dev/zero & head -c 50000000 /dev/zero >&2; wait",
 	    60000, 1000);
 	assert_int_equal(s.end.code, 0);
-	assert_int_equal(s.bytes[0], 50000000);
-	assert_int_equal(s.bytes[1], 50000000);
-	close_seen(&s);
+	secret_sha256_hex(hex, bytes, sizeof bytes);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(s.end.streams[i].bytes, sizeof bytes);
+		assert_int_equal(s.end.streams[i].kept, sizeof bytes);
+		assert_int_equal(s.kept[i], sizeof bytes);
+		assert_string_equal(s.end.streams[i].digest, hex);
+		assert_int_equal(
+		    run_read(s.runs, "c", i, 49999999, bytes, 9), 1);
+		bytes[0] = 0;
+	}
+	seen_close(&s);
+}
+
+static void
+what_passes_the_bound_is_drained_counted_and_digested(void **state)
+{
+	struct run_spec spec =
+	    plain_spec("c", script(*state, "yes 1234567 | head -c 20000000"));
+	char hex[65], *want = mem_alloc(20000000);
+	struct seen s;
+
+	for (size_t i = 0; i < 20000000; i++)
+		want[i] = "1234567\n"[i % 8];
+	seen_open(&s, *state);
+	spec.output_max = 1000;
+	seen_run(&s, &spec);
+	secret_sha256_hex(hex, want, 20000000);
+	assert_int_equal(s.end.streams[0].bytes, 20000000);
+	assert_int_equal(s.end.streams[0].kept, 1000);
+	assert_string_equal(s.end.streams[0].digest, hex);
+	assert_int_equal(s.end.streams[0].tail_len, RUN_TAIL);
+	assert_memory_equal(
+	    s.end.streams[0].tail, want + 20000000 - RUN_TAIL, RUN_TAIL);
+	assert_int_equal(strlen(seen_text(&s, "c", 0)), 1000);
+	seen_close(&s);
+	free(want);
+}
+
+/* As one of 10 GB would be. */
+static void
+an_endless_writer_is_contained(void **state)
+{
+	struct run_spec spec = plain_spec("c", "/usr/bin/yes");
+	struct seen s;
+
+	seen_open(&s, *state);
+	spec.output_max = 1 << 20;
+	spec.deadline_ms = 500;
+	seen_run(&s, &spec);
+	assert_int_equal(s.end.why, RUN_TIMEOUT);
+	assert_int_equal(s.end.signal, SIGTERM);
+	assert_int_equal(s.end.streams[0].kept, 1 << 20);
+	assert_true(s.end.streams[0].bytes > 1 << 20);
+	seen_close(&s);
+}
+
+static void
+keeping_stops_when_the_disk_is_needed(void **state)
+{
+	struct run_spec spec = plain_spec("c", "/usr/bin/yes");
+	struct seen s;
+
+	seen_open(&s, *state);
+	spec.deadline_ms = 60000;
+	s.at_kept = 1 << 20;
+	seen_start(&s, &spec);
+	loop_run(s.loop);
+	s.at_kept = 0;
+	run_stop_keeping(s.run);
+	run_ask(s.run, SIGTERM, 1000, RUN_CANCELLED);
+	loop_run(s.loop);
+	assert_true(s.end.streams[0].kept < s.end.streams[0].bytes);
+	seen_close(&s);
 }
 
 static void
@@ -383,10 +477,10 @@ one_that_closes_its_output_runs_on(void **state)
 {
 	struct seen s;
 
-	open_seen(&s);
+	seen_open(&s, *state);
 	run_script(&s, *state, "exec >&- 2>&-; sleep 0.2; exit 9", 60000, 1000);
 	assert_int_equal(s.end.code, 9);
-	close_seen(&s);
+	seen_close(&s);
 }
 
 static void
@@ -400,42 +494,42 @@ what_cannot_be_executed_says_why(void **state)
 		{ "#!/no/such/interpreter\n",
 		    "it or its interpreter is missing" },
 	};
-	char *argv[] = { (char *)"x", NULL };
 	struct seen s;
-	size_t i;
 
-	open_seen(&s);
-	for (i = 0; i < N_OF(cases); i++) {
-		struct run_spec spec = {
-			{ scratch_write(*state, "x", cases[i].body,
-			      strlen(cases[i].body), 0755),
-			    argv, plain_env, ((struct scratch *)*state)->dir },
-			mem_dup("{}"), 1000, 1000
-		};
+	seen_open(&s, *state);
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct run_spec spec =
+		    plain_spec("c", scratch_write(*state, "x", cases[i].body,
+					strlen(cases[i].body), 0755));
 		struct err err = ERR_INIT;
-		bool later = true;
+		struct run *run;
 
-		assert_null(run_start(s.runs, &spec, &s, &later, &err));
-		assert_false(later);
-		assert_true(str_ends(err.text, cases[i].why));
+		spec.cwd = ((struct scratch *)*state)->dir;
+		seen_start(&s, &spec);
+		loop_run(s.loop);
+		assert_int_equal(s.fails, i + 1);
+		assert_false(s.later);
+		assert_true(str_ends(s.error, cases[i].why));
+		assert_int_equal(
+		    run_find(s.runs, "c", &s, &run, &s.end, &err), RUN_FAILED);
+		assert_string_equal(err.text, s.error);
 	}
+	assert_int_equal(s.starts, 0);
 	assert_int_equal(access(scratch_path(*state, "ran"), F_OK), -1);
-	close_seen(&s);
+	seen_close(&s);
 }
 
 static void
 a_shortage_is_for_later(void **state)
 {
 	struct rlimit before, low;
-	char *argv[] = { (char *)"true", NULL };
-	struct run_spec spec = { { "/bin/true", argv, plain_env, "/" },
-		mem_dup("{}"), 1000, 1000 };
+	struct run_spec spec = plain_spec("c", "/bin/true");
 	struct err err = ERR_INIT;
 	bool later = false;
+	struct run *run;
 	struct seen s;
 
-	(void)state;
-	open_seen(&s);
+	seen_open(&s, *state);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	low = before;
 	low.rlim_cur = 5;
@@ -443,29 +537,28 @@ a_shortage_is_for_later(void **state)
 	assert_null(run_start(s.runs, &spec, &s, &later, &err));
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_true(later);
-	run_all(&s, "/bin/true", argv, "{}", 60000, 1000);
+	assert_int_equal(
+	    run_find(s.runs, "c", &s, &run, &s.end, NULL), RUN_NONE);
+	seen_run(&s, &spec);
 	assert_int_equal(s.end.code, 0);
-	close_seen(&s);
+	seen_close(&s);
 }
 
 static void
-freeing_kills_what_runs_and_tells_nobody(void **state)
+a_directory_too_long_for_a_socket_is_refused_with_the_limit(void **state)
 {
-	char *argv[] = { (char *)"sleep", (char *)"100", NULL };
-	struct run_spec spec = { { "/bin/sleep", argv, plain_env, "/" },
-		mem_dup("{}"), 100000, 1000 };
-	struct seen s;
-	bool later;
-	pid_t pid;
+	char dir[300], shim[PATH_SIZE];
+	struct runs_config c = { .dir = dir, .shim = shim };
+	struct err err = ERR_INIT;
 
 	(void)state;
-	open_seen(&s);
-	s.run = run_start(s.runs, &spec, &s, &later, NULL);
-	assert_non_null(s.run);
-	pid = run_pid(s.run);
-	close_seen(&s);
-	assert_int_equal(s.ends, 0);
-	assert_int_equal(kill(pid, 0), -1);
+	shim_path(shim);
+	memset(dir, 'x', sizeof dir);
+	dir[0] = '/';
+	dir[sizeof dir - 1] = '\0';
+	assert_null(runs_new(&c, &err));
+	assert_int_equal(err.status, 78);
+	assert_non_null(strstr(err.text, " bytes and not 299"));
 }
 
 int
@@ -474,20 +567,32 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(every_exit_status_arrives),
 		SCRATCH_TEST(signals_are_at_their_defaults_and_told),
-		cmocka_unit_test(no_signal_is_blocked),
+		SCRATCH_TEST(no_signal_is_blocked),
 		SCRATCH_TEST(arguments_and_input_arrive_octet_by_octet),
-		cmocka_unit_test(only_its_three_descriptors_are_open),
-		cmocka_unit_test(the_environment_is_the_one_given),
+		SCRATCH_TEST(only_its_three_descriptors_are_open),
+		SCRATCH_TEST(
+		    the_environment_is_the_one_given_and_where_the_payload_is),
+		SCRATCH_TEST(the_shim_does_not_have_the_secret),
 		SCRATCH_TEST(it_leads_a_session_of_its_own_and_has_our_umask),
 		SCRATCH_TEST(big_input_that_nobody_reads_hurts_nobody),
 		SCRATCH_TEST(one_that_ignores_term_is_killed),
 		SCRATCH_TEST(one_that_heeds_term_ends_with_its_own_status),
+		SCRATCH_TEST(a_cancel_at_once_is_not_lost),
 		SCRATCH_TEST(a_daemon_that_keeps_stdout_holds_nothing_up),
+		SCRATCH_TEST(
+		    a_stray_in_a_session_of_its_own_ends_with_one_that_is_timed_out),
+		SCRATCH_TEST(
+		    a_daemon_in_a_session_of_its_own_outlives_one_that_ends_by_itself),
 		SCRATCH_TEST(much_output_on_both_streams_arrives_whole),
+		SCRATCH_TEST(
+		    what_passes_the_bound_is_drained_counted_and_digested),
+		SCRATCH_TEST(an_endless_writer_is_contained),
+		SCRATCH_TEST(keeping_stops_when_the_disk_is_needed),
 		SCRATCH_TEST(one_that_closes_its_output_runs_on),
 		SCRATCH_TEST(what_cannot_be_executed_says_why),
-		cmocka_unit_test(a_shortage_is_for_later),
-		cmocka_unit_test(freeing_kills_what_runs_and_tells_nobody),
+		SCRATCH_TEST(a_shortage_is_for_later),
+		SCRATCH_TEST(
+		    a_directory_too_long_for_a_socket_is_refused_with_the_limit),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

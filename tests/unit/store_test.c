@@ -271,20 +271,62 @@ a_step_of_an_unknown_command_says_so(void **state)
 }
 
 static void
-notes_stop_and_steps_go_on_after_a_thousand_lines(void **state)
+after_a_thousand_lines_only_an_end_leaves_one(void **state)
 {
 	struct store *st = must_open(*state);
+	struct store_remark remark = { "c1", 1, "said" };
 	struct seen s;
 
 	accept_new(st, "c1");
-	for (int i = 0; i < 1100; i++)
+	for (int i = 0; i < 990; i++)
 		assert_true(store_note(st, "c1", i, "again"));
+	for (int i = 0; i < 100; i++)
+		step(st, "c1", i % 2 ? CMD_ACCEPTED : CMD_DELIVERED, i);
+	assert_true(store_note(st, "c1", 1, "again"));
+	assert_true(store_notes(st, &remark, 1));
 	store_flush(st);
-	assert_int_equal(get(st, "c1").lines, 1000);
-	step(st, "c1", CMD_DONE, 5000);
+	s = get(st, "c1");
+	assert_int_equal(s.lines, 1000);
+	assert_non_null(strstr(s.text, "accepted"));
+	for (int i = 0; i < 200; i++) /* a foreign agent may go on and on */
+		step(st, "c1", CMD_DONE, 5000);
 	s = get(st, "c1");
 	assert_int_equal(s.lines, 1000); /* the newest */
 	assert_non_null(strstr(s.text, "done"));
+	store_close(st);
+}
+
+static void
+notes_find_their_commands_and_pass_over_others(void **state)
+{
+	struct store_remark all[] = { { "c1", 1200, "one" },
+		{ "nobody", 1200, "none" }, { "c2", 1300, "two" } };
+	struct store *st = must_open(*state);
+
+	accept_new(st, "c1");
+	accept_new(st, "c2");
+	assert_true(store_notes(st, all, N_OF(all)));
+	store_flush(st);
+	assert_string_equal(
+	    get(st, "c1").history, "accepted@1000(-,-) note@1200(-,one) ");
+	assert_string_equal(
+	    get(st, "c2").history, "accepted@1000(-,-) note@1300(-,two) ");
+	store_close(st);
+}
+
+static void
+the_first_step_tells_when_it_was_on_disk(void **state)
+{
+	struct store *st = must_open(*state);
+	struct store_step s = {
+		.state = CMD_DELIVERED, .at_ms = 1500, .stored_ms = 1004
+	};
+
+	accept_new(st, "c1");
+	assert_true(store_step(st, "c1", &s, NULL, NULL));
+	store_flush(st);
+	assert_string_equal(get(st, "c1").history,
+	    "accepted@1000(-,-) note@1004(-,on disk) delivered@1500(-,-) ");
 	store_close(st);
 }
 
@@ -336,31 +378,40 @@ static void
 a_list_is_filtered_and_newest_first(void **state)
 {
 	static const struct {
-		struct store_filter filter;
+		const char *agent, *type;
+		unsigned states;
+		uint64_t before;
+		unsigned limit;
 		const char *text;
 	} cases[] = {
-		{ { NULL, NULL, 0, 0, 10 },
+		{ NULL, NULL, 0, 0, 10,
 		    "c6:done c5:accepted c4:started c3:failed c2:accepted "
 		    "c1:done " },
-		{ { NULL, NULL, 0, 0, 2 }, "c6:done c5:accepted " },
-		{ { NULL, NULL, 0, 3, 10 }, "c2:accepted c1:done " },
-		{ { "a", NULL, 0, 0, 10 }, "c5:accepted c2:accepted c1:done " },
-		{ { "a", "x", 0, 0, 10 }, "c5:accepted c1:done " },
-		{ { NULL, "y", 0, 0, 10 }, "c4:started c2:accepted " },
-		{ { NULL, NULL, 1u << CMD_ACCEPTED | 1u << CMD_STARTED, 0, 10 },
+		{ NULL, NULL, 0, 0, 2, "c6:done c5:accepted " },
+		{ NULL, NULL, 0, 3, 10, "c2:accepted c1:done " },
+		{ "a", NULL, 0, 0, 10, "c5:accepted c2:accepted c1:done " },
+		{ "a", "x", 0, 0, 10, "c5:accepted c1:done " },
+		{ NULL, "y", 0, 0, 10, "c4:started c2:accepted " },
+		{ NULL, NULL, 1u << CMD_ACCEPTED | 1u << CMD_STARTED, 0, 10,
 		    "c5:accepted c4:started c2:accepted " },
-		{ { "b", NULL, 1u << CMD_ACCEPTED | 1u << CMD_STARTED, 0, 10 },
+		{ "b", NULL, 1u << CMD_ACCEPTED | 1u << CMD_STARTED, 0, 10,
 		    "c4:started " },
-		{ { "b", NULL, 1u << CMD_DONE | 1u << CMD_STARTED, 0, 10 },
+		{ "b", NULL, 1u << CMD_DONE | 1u << CMD_STARTED, 0, 10,
 		    "c6:done c4:started " },
-		{ { "nobody", NULL, 0, 0, 10 }, "" },
+		{ "nobody", NULL, 0, 0, 10, "" },
 	};
 	struct store *st = must_open(*state);
 
 	fill(st);
-	for (size_t i = 0; i < N_OF(cases); i++)
-		assert_string_equal(
-		    list(st, &cases[i].filter).text, cases[i].text);
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct store_filter f = { .agent = cases[i].agent,
+			.type = cases[i].type,
+			.states = cases[i].states,
+			.before_seq = cases[i].before,
+			.limit = cases[i].limit };
+
+		assert_string_equal(list(st, &f).text, cases[i].text);
+	}
 	store_close(st);
 }
 
@@ -429,9 +480,9 @@ see_agent(void *arg, const struct store_agent *a)
 	struct seen *s = arg;
 
 	s->n++;
-	pour(s->text, sizeof s->text, "%s %s %s %s %lld-%lld;", a->id,
+	pour(s->text, sizeof s->text, "%s %s %s %s %s %lld-%lld;", a->id,
 	    or_dash(a->instance), or_dash(a->about), or_dash(a->config),
-	    (long long)a->first_ms, (long long)a->last_ms);
+	    or_dash(a->tags), (long long)a->first_ms, (long long)a->last_ms);
 }
 
 static void
@@ -441,10 +492,13 @@ an_agent_keeps_what_is_not_said_again(void **state)
 		struct store_agent agent;
 		const char *text;
 	} cases[] = {
-		{ { "m", "i1", "{}", "", 10, 10 }, "m i1 {} - 10-10;" },
-		{ { "m", NULL, NULL, "{1}", 20, 20 }, "m i1 {} {1} 10-20;" },
-		{ { "m", "i2", NULL, NULL, 30, 30 }, "m i2 {} {1} 10-30;" },
-		{ { "m", NULL, "{2}", "", 0, 0 }, "m i2 {2} - 10-30;" },
+		{ { "m", "i1", "{}", "", NULL, 10, 10 }, "m i1 {} - - 10-10;" },
+		{ { "m", NULL, NULL, "{1}", "[3]", 20, 20 },
+		    "m i1 {} {1} [3] 10-20;" },
+		{ { "m", "i2", NULL, NULL, NULL, 30, 30 },
+		    "m i2 {} {1} [3] 10-30;" },
+		{ { "m", NULL, "{2}", "", "[]", 0, 0 },
+		    "m i2 {2} - [] 10-30;" },
 	};
 	struct store *st = must_open(*state);
 
@@ -474,7 +528,9 @@ main(void)
 		SCRATCH_TEST(steps_are_kept_with_their_times_in_order),
 		SCRATCH_TEST(an_outcome_is_kept_and_what_is_unknown_stays),
 		SCRATCH_TEST(a_step_of_an_unknown_command_says_so),
-		SCRATCH_TEST(notes_stop_and_steps_go_on_after_a_thousand_lines),
+		SCRATCH_TEST(after_a_thousand_lines_only_an_end_leaves_one),
+		SCRATCH_TEST(notes_find_their_commands_and_pass_over_others),
+		SCRATCH_TEST(the_first_step_tells_when_it_was_on_disk),
 		SCRATCH_TEST(what_has_not_ended_is_loaded_by_seq),
 		SCRATCH_TEST(a_list_is_filtered_and_newest_first),
 		SCRATCH_TEST(pruning_forgets_what_is_old_and_what_is_too_many),

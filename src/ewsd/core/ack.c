@@ -22,6 +22,7 @@ static const struct {
 	{ "not_allowed", CMD_REFUSED },
 	{ "cancelled", CMD_CANCELLED },
 	{ "interrupted", CMD_INTERRUPTED },
+	{ "expired", CMD_EXPIRED },
 };
 
 static enum command_state
@@ -109,11 +110,19 @@ late_free(struct late *l)
 	free(l);
 }
 
-/* Our agent sends an end again until it hears that we have it. */
+/* Our agent sends an end again until it hears that we have it, and keeps
+ * the output for that long, which somebody may come back for. */
 static void
-confirm(struct agent *a, const struct command_ack *k)
+confirm(
+    struct agent *a, const struct command_ack *k, const struct store_command *c)
 {
-	if (is_final(k) && a->ours && a->ops != NULL && a->ops->confirm != NULL)
+	struct command *again =
+	    c != NULL && is_final(k) ? command_revive(a->core, c) : NULL;
+
+	if (again != NULL)
+		output_limit(again, k->stdout_kept, k->stderr_kept);
+	else if (is_final(k) && a->ours && a->ops != NULL &&
+		 a->ops->confirm != NULL)
 		a->ops->confirm(a->link, k->id);
 }
 
@@ -134,6 +143,28 @@ say_again(struct late *l, struct agent *a, int64_t created_ms)
 	return false;
 }
 
+/* The hub said so after a restart, when it could not know that the agent
+ * had got it already: the agent knows better. */
+static bool
+guessed(const struct store_command *c)
+{
+	return c->state == CMD_EXPIRED &&
+	       (str_eq(c->outcome.reason, "ttl") ||
+		   str_eq(c->outcome.reason, "late"));
+}
+
+/* Then everybody has had its output, and an end that crossed our word on its
+ * way here keeps nothing alive. */
+static bool
+was_confirmed(const struct store_history *h, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (h[i].is_note && (str_eq(h[i].note, COMMAND_CONFIRMED) ||
+					str_eq(h[i].note, COMMAND_OVER)))
+			return true;
+	return false;
+}
+
 static void
 on_late(void *arg, const struct store_command *c, const struct store_history *h,
     size_t n, const struct err *err)
@@ -143,17 +174,16 @@ on_late(void *arg, const struct store_command *c, const struct store_history *h,
 	bool known = c != NULL && str_eq(c->agent, l->agent);
 	bool waits = false;
 
-	(void)h;
-	(void)n;
 	if (err == NULL && a != NULL) {
 		note_late(l->core, a, &l->ack,
 		    known ? "after its end" : "that is not known");
-		if (known && !a->ours && is_final(&l->ack))
+		if (known && (!a->ours || guessed(c)) && is_final(&l->ack))
 			waits = say_again(l, a, c->created_ms);
 		else if (known)
 			store_note(l->core->config.store, l->ack.id,
 			    core_wall(l->core), "an ack after the end");
-		confirm(a, &l->ack);
+		confirm(a, &l->ack,
+		    known && a->ours && !was_confirmed(h, n) ? c : NULL);
 	}
 	if (!waits)
 		at_once(l->done, l->arg);
@@ -175,6 +205,7 @@ ack_unknown(struct core *core, struct agent *from, const struct command_ack *k,
 	l->ack.detail = mem_dup(k->detail);
 	l->done = done;
 	l->arg = arg;
+	later_flush(core); /* on_late wants to see the last notes */
 	if (store_get(core->config.store, k->id, on_late, l, NULL))
 		return;
 	late_free(l);
@@ -210,8 +241,9 @@ progress(struct command *c, enum command_state state, const char *note,
 static void
 put_back(struct command *c)
 {
-	queue_again(c, "the agent's queue is full");
+	queue_again(c, NULL);
 	queue_hold(c->agent);
+	command_turned_down(c, "the agent's queue is full");
 }
 
 static void
@@ -233,7 +265,8 @@ final_ack(struct command *c, const struct command_ack *k,
 		    done, arg);
 		return;
 	}
-	output_kept(c, k->stdout_kept, k->stderr_kept);
+	output_limit(c, k->stdout_kept, k->stderr_kept);
+	output_keep(c, k->kept);
 	command_finish(c, end_of(a, k), &how,
 	    time_of(c->core, k, c->created_ms), NULL, done, arg);
 }
@@ -247,6 +280,8 @@ ack_live(struct command *c, const struct command_ack *k, command_saved_fn *done,
 		progress(c, CMD_RECEIVED, k->error, done, arg);
 		break;
 	case ACK_EXECUTING:
+		if (c->state >= CMD_STARTED)
+			output_anew(c);
 		progress(c, CMD_STARTED, k->error, done, arg);
 		break;
 	case ACK_NOTE:
@@ -279,10 +314,14 @@ late_ack(struct command *c, const struct command_ack *k, command_saved_fn *done,
 
 	note_late(c->core, from, k, "after its end");
 	if (from->ours && is_final(k))
-		output_kept(c, k->stdout_kept, k->stderr_kept);
-	if (c->end->saved || !from->ours)
+		output_limit(c, k->stdout_kept, k->stderr_kept);
+	if (from->ours && is_final(k))
+		output_anew(c);
+	if (from->ours && str_eq(k->reason, "lost"))
+		output_gone(c);
+	if (!from->ours)
 		ack_unknown(c->core, from, k, done, arg);
-	else
+	else /* confirmed once nobody reads any more */
 		at_once(done, arg);
 	command_settle(c); /* last: it may free it */
 }

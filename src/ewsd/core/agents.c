@@ -80,8 +80,10 @@ agent_free(struct agent *a)
 	json_decref(a->about);
 	json_decref(a->status);
 	json_decref(a->config);
+	json_decref(a->tags);
 	free(a->queues);
 	free(a->flap);
+	free(a->lines);
 	free(a);
 }
 
@@ -191,6 +193,8 @@ load_agent(void *arg, const struct store_agent *sa)
 		str_copy(a->instance, sizeof a->instance, sa->instance);
 	a->about = read_object(sa->about);
 	a->config = read_object(sa->config);
+	if (sa->tags != NULL)
+		a->tags = js_read(sa->tags, strlen(sa->tags), NULL);
 }
 
 /* Sent by an earlier hub, and not acknowledged: the same rules as when a
@@ -226,7 +230,11 @@ load_command(void *arg, const struct store_command *sc)
 		abort(); /* start-up: nobody waits for an answer */
 	c->stored = c->loaded = true;
 	c->stored_once = !a->ours && sc->state == CMD_RECEIVED;
-	if (sc->state == CMD_ACCEPTED || sc->state == CMD_SCHEDULED)
+	output_linger(c); /* its reader may come back */
+	input_expect(c);
+	if (sc->state == CMD_SCHEDULED)
+		planned_put(c);
+	else if (sc->state == CMD_ACCEPTED)
 		queue_put(c);
 	else
 		load_sent(c);
@@ -236,5 +244,6 @@ bool
 core_load(struct core *core, struct err *err)
 {
 	return store_load_agents(core->config.store, load_agent, core, err) &&
-	       store_load(core->config.store, load_command, core, err);
+	       store_load(core->config.store, load_command, core, err) &&
+	       schedules_load(core, err);
 }

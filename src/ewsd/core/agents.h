@@ -32,6 +32,14 @@ struct link_ops {
 	/* The asker has taken the output up to 'offset'. */
 	void (*credit)(void *link, const struct command *, enum output_stream,
 	    int64_t offset);
+	/* Output is wanted from here on. False: not now. */
+	bool (*attach)(
+	    void *link, const struct command *, const int64_t from[2]);
+	/* Nobody wants the output any more. */
+	void (*stop)(void *link, const char *command_id);
+	/* False: no room; agent_input_room is called when there is. */
+	bool (*input)(
+	    void *link, const struct command *, const struct input_chunk *);
 	/* The end of this command is on our disk. */
 	void (*confirm)(void *link, const char *command_id);
 	/* A config_update; the object is lent. True: handed over. */
@@ -60,11 +68,15 @@ struct agent {
 	size_t waiting, waiting_bytes; /* commands not ended */
 	size_t window; /* of its hello; or the limit */
 	int64_t polled_ms; /* wall: its last poll, 0 */
+	json_t *tags; /* given here: sorted array; or NULL */
+	int64_t skew_ms; /* its clock is ahead by so much ... */
+	bool skew_known; /* ... as it said in its last hello */
 	/* the rest is for core/ only */
 	bool greeted; /* may be sent commands */
 	bool passes; /* foreign: says what it has got by poll */
 	struct agent_queues *queues;
 	struct agent_flap *flap;
+	struct agent_lines *lines; /* agent_log.c */
 	UT_hash_handle hh;
 };
 
@@ -111,6 +123,27 @@ bool agent_busy(const struct agent *);
 void agent_heard(struct agent *);
 /* Merges and stores; handed over now or at the next connection. */
 bool agent_config(struct agent *, const json_t *update, struct err *);
+
+/* Its time of day, just come: for clock_skew_ms. */
+void agent_clock(struct agent *, int64_t at_ms);
+
+/* Words for choosing agents: 1..64 of [a-z0-9_.:-]; at most 64 are given.
+ * 'add' and 'remove' are arrays, or NULL. 'done' comes when it is on disk;
+ * false with err (bad_argument, too_many): nothing has changed. */
+enum { TAG_MAX = 64, TAGS_MAX = 64 };
+bool tag_ok(const char *);
+bool agent_tag(struct agent *, const json_t *add, const json_t *remove,
+    store_done_fn *done, void *arg, struct err *);
+/* Sorted array of its own (of its hello), or of all; gives. */
+json_t *agent_tags_own(const struct agent *);
+json_t *agent_tags(const struct agent *);
+
+/* A connection or request of a known agent was refused; 'why' is static. */
+void agent_refused(
+    struct core *, const char *id, const char *address, const char *why);
+/* Before its log is read: what was held back is told, and in the store's
+ * hands. */
+void agent_log_settle(struct agent *);
 
 /* For the answers: gives the object of DESIGN 7's "agent". */
 json_t *agent_json(const struct agent *, bool full);

@@ -65,6 +65,7 @@ command_cancel(struct core *core, const char *id, int signal, int64_t grace_ms,
 	if (!c->stored)
 		c->cancel_signal = signal; /* once it is on disk */
 	if (!c->stored || c->state == CMD_UNACKED ||
+	    c->state == CMD_SCHEDULED ||
 	    (!c->written &&
 		(c->place == PLACE_QUEUED || c->place == PLACE_AHEAD ||
 		    c->place == PLACE_READY)))

@@ -70,8 +70,8 @@ method_word(const char *word)
 	return NULL;
 }
 
-static size_t
-weight(const struct command *c)
+size_t
+command_weight(const struct command *c)
 {
 	return c->payload_len + (c->argv != NULL ? strlen(c->argv) : 0);
 }
@@ -82,9 +82,9 @@ count(struct command *c)
 	struct core *core = c->core;
 
 	c->agent->waiting++;
-	c->agent->waiting_bytes += weight(c);
+	c->agent->waiting_bytes += command_weight(c);
 	core->waiting++;
-	core->waiting_bytes += weight(c);
+	core->waiting_bytes += command_weight(c);
 }
 
 void
@@ -93,9 +93,9 @@ command_uncount(struct command *c)
 	struct core *core = c->core;
 
 	c->agent->waiting--;
-	c->agent->waiting_bytes -= weight(c);
+	c->agent->waiting_bytes -= command_weight(c);
 	core->waiting--;
-	core->waiting_bytes -= weight(c);
+	core->waiting_bytes -= command_weight(c);
 }
 
 struct command *
@@ -123,6 +123,7 @@ command_make(
 	c->deadline_ms = from->deadline_ms;
 	c->run_at_ms = from->run_at_ms;
 	c->expires_ms = from->expires_ms;
+	c->late_ms = from->late_ms;
 	c->schedule = from->schedule != NULL ? mem_dup(from->schedule) : NULL;
 	c->flags = from->flags;
 	c->attempts = from->attempts;
@@ -142,6 +143,7 @@ command_drop(struct command *c)
 		w->command = NULL;
 	command_no_tag(c);
 	queue_take(c);
+	planned_take(c);
 	if (c->end == NULL)
 		command_uncount(c);
 	HASH_DELETE(by_id, c->core->by_id, c);
@@ -152,7 +154,9 @@ command_drop(struct command *c)
 		json_decref(c->end->result);
 		free(c->end);
 	}
+	watch_forget(c);
 	output_free(c->output);
+	input_free(c->input);
 	free(c->payload);
 	free(c->argv);
 	free(c->asker);
@@ -208,20 +212,28 @@ command_tell_step(struct command *c)
 			w->step(w, c);
 }
 
-void
-command_step(struct command *c, enum command_state state, const char *note,
-    store_done_fn *done, void *arg)
+int64_t
+command_stored_ms(struct command *c)
 {
-	struct store_step step = { .state = state,
-		.note = note,
-		.method = c->method,
-		.at_ms = core_wall(c->core),
-		.lazy = c->agent->ours && done == NULL };
-	bool told = c->state == state;
+	int64_t at = c->stored_ms;
 
-	c->state = state;
-	c->updated_ms = step.at_ms;
-	if (!store_step(c->core->config.store, c->id, &step, done, arg) &&
+	c->stored_ms = 0;
+	return at;
+}
+
+static void
+take_step(
+    struct command *c, struct store_step *step, store_done_fn *done, void *arg)
+{
+	bool told = c->state == step->state;
+
+	step->method = c->method;
+	step->at_ms = core_wall(c->core);
+	step->lazy = c->agent->ours && done == NULL;
+	step->stored_ms = command_stored_ms(c);
+	c->state = step->state;
+	c->updated_ms = step->at_ms;
+	if (!store_step(c->core->config.store, c->id, step, done, arg) &&
 	    done != NULL)
 		done(arg, NULL); /* only a step: it may be lost */
 	if (!told)
@@ -229,28 +241,22 @@ command_step(struct command *c, enum command_state state, const char *note,
 }
 
 void
-command_watch(struct command *c, struct watcher *w)
+command_step(struct command *c, enum command_state state, const char *note,
+    store_done_fn *done, void *arg)
 {
-	w->command = c;
-	w->told = c->stored;
-	w->duplicate = false;
-	w->taken[0] = w->taken[1] = 0;
-	DL_APPEND(c->watchers, w);
-	output_watch(c, w);
+	struct store_step step = { .state = state, .note = note };
+
+	take_step(c, &step, done, arg);
 }
 
 void
-watcher_stop(struct watcher *w)
+command_turned_down(struct command *c, const char *note)
 {
-	struct command *c = w->command;
+	struct store_step step = {
+		.state = CMD_ACCEPTED, .note = note, .turned_down = true
+	};
 
-	if (c == NULL)
-		return;
-	DL_DELETE(c->watchers, w);
-	w->command = NULL;
-	if (w->output != NULL) {
-		output_credit(c, OUTPUT_STDOUT);
-		output_credit(c, OUTPUT_STDERR);
-	}
-	command_settle(c); /* it may have been the last reason to stay */
+	if (c->attempts > 0)
+		c->attempts--;
+	take_step(c, &step, NULL, NULL);
 }

@@ -53,9 +53,28 @@ tell_ended(struct command *c, struct watcher *w)
 {
 	DL_DELETE(c->watchers, w);
 	w->command = NULL;
+	if (w->output != NULL)
+		output_read(c);
 	if (c->end->result == NULL)
 		c->end->result = command_json(c);
 	w->ended(w, c, c->end->result);
+}
+
+/* Our agent forgets it then, with all its output; one that is away hears it
+ * when it says so again. */
+static void
+confirm(const struct command *c)
+{
+	const struct agent *a = c->agent;
+	bool told = a->ops != NULL && a->ops->confirm != NULL;
+
+	if (!c->end->confirm || !a->ours)
+		return;
+	if (told)
+		a->ops->confirm(a->link, c->id);
+	if (c->written && c->state != CMD_DEAD) /* the agent's own word */
+		later_note(
+		    c->core, c->id, told ? COMMAND_CONFIRMED : COMMAND_OVER);
 }
 
 void
@@ -68,8 +87,11 @@ command_settle(struct command *c)
 	DL_FOREACH_SAFE (c->watchers, w, next)
 		if (w->told && output_complete(c, w))
 			tell_ended(c, w);
-	if (c->watchers == NULL && c->end->saved)
-		command_drop(c);
+	if (c->watchers != NULL || !c->end->saved || output_lingers(c))
+		return;
+	output_align(c); /* says that nobody wants the rest */
+	confirm(c);
+	command_drop(c);
 }
 
 struct saving {
@@ -83,12 +105,11 @@ saved(void *arg, const struct err *err)
 {
 	struct saving s = *(struct saving *)arg;
 	struct command *c = s.command;
-	struct agent *a = c->agent;
 
 	free(arg);
 	c->end->saved = true;
-	if (err == NULL && a->ops != NULL && a->ops->confirm != NULL)
-		a->ops->confirm(a->link, c->id);
+	c->end->confirm = err == NULL;
+	output_keep_free(c);
 	if (s.fn != NULL)
 		s.fn(s.arg);
 	command_settle(c);
@@ -101,6 +122,8 @@ save(struct command *c, int64_t at_ms, const char *note, struct saving *s)
 		.at_ms = at_ms,
 		.note = note,
 		.outcome = &c->end->outcome,
+		.stored_ms = command_stored_ms(c),
+		.kept = output_kept(c),
 		.lazy = c->agent->ours && s->fn == NULL };
 
 	return store_step(c->core->config.store, c->id, &step, saved, s);
@@ -182,11 +205,16 @@ command_finish(struct command *c, enum command_state state,
 	remember_passed(c);
 	command_no_tag(c);
 	queue_take(c);
+	planned_take(c);
 	a->queues->hold_until = 0;
 	c->state = state;
 	c->updated_ms = at_ms;
 	command_set_end(c, how);
 	c->end->saved = false;
+	if (state == CMD_CANCELLED && input_error(c) != NULL) {
+		free((char *)c->end->outcome.error);
+		c->end->outcome.error = mem_dup(input_error(c));
+	}
 	count_end(c);
 	log_debug("command %s: %s", log_q(c->id), state_word(state));
 	s->command = c;
@@ -196,4 +224,27 @@ command_finish(struct command *c, enum command_state state,
 		keep_unsaved(c, s);
 	command_settle(c); /* never frees it: it is not saved yet */
 	agent_pump(a);
+}
+
+struct command *
+command_revive(struct core *core, const struct store_command *sc)
+{
+	struct agent *a = agent_find(core, sc->agent);
+	struct command *c = command_find(core, sc->id);
+	int64_t age = core_mono(core) - core->born_mono;
+
+	if (c != NULL)
+		return c;
+	if (age >= core->config.limits->output_wait_ms || a == NULL ||
+	    !a->ours || !(sc->flags & STORE_STREAM) ||
+	    (sc->outcome.stdout_bytes <= 0 && sc->outcome.stderr_bytes <= 0))
+		return NULL;
+	c = command_make(core, sc, a);
+	if (c == NULL)
+		return NULL;
+	c->stored = c->loaded = true;
+	command_set_end(c, &sc->outcome);
+	c->end->confirm = true;
+	output_linger(c);
+	return c;
 }

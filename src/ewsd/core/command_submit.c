@@ -13,8 +13,8 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
-static bool
-form_ok(
+bool
+command_form_ok(
     const struct core *core, const struct command_request *r, struct err *err)
 {
 	size_t max = core->config.limits->payload;
@@ -30,7 +30,9 @@ form_ok(
 		    "type: 1 to 64 letters, digits, \"_\", \".\" or \"-\"");
 	else if (r->id != NULL && !id_name_ok(r->id))
 		err_set(err, EXIT_DATA, "bad_argument",
-		    "command_id: not a name (1 to %d bytes)", ID_NAME_MAX);
+		    "command_id: not a name (1 to %d bytes, no \"/\", no "
+		    "control characters)",
+		    ID_NAME_MAX);
 	else if (r->payload_len > max || argv > max)
 		err_set(err, EXIT_DATA, "too_large",
 		    "the %s has %zu bytes, the limit is %zu",
@@ -51,8 +53,8 @@ full(size_t depth, size_t limit, size_t more, const char *what, struct err *err)
 	return true;
 }
 
-static bool
-has_room(const struct core *core, const struct agent *a, size_t bytes,
+bool
+command_room(const struct core *core, const struct agent *a, size_t bytes,
     struct err *err)
 {
 	const struct core_limits *l = core->config.limits;
@@ -70,8 +72,17 @@ has_room(const struct core *core, const struct agent *a, size_t bytes,
 		   "the hub's queue is full, bytes", err);
 }
 
-static struct agent *
-target(struct core *core, const struct command_request *r, struct err *err)
+static bool
+room_for(const struct core *core, const struct agent *a,
+    const struct command_request *r, size_t bytes, struct err *err)
+{
+	return (r->evict_oldest && evict_can(core, a, bytes, r->priority)) ||
+	       command_room(core, a, bytes, err);
+}
+
+struct agent *
+command_target(
+    struct core *core, const struct command_request *r, struct err *err)
 {
 	struct agent *a = agent_find(core, r->agent);
 
@@ -138,9 +149,16 @@ stand_in(struct command *c, const struct store_command *old)
 			? link_word(LINK_POLL)
 		    : old->method != NULL ? link_word(LINK_WEBSOCKET)
 					  : NULL;
-	c->loaded = true; /* its output went to whoever asked first */
+	c->loaded = true;
+	c->run_at_ms = old->run_at_ms;
+	c->expires_ms = old->expires_ms;
+	c->late_ms = old->late_ms;
+	c->flags = old->flags;
 	c->core->stats.commands_duplicate++;
 	command_set_end(c, &old->outcome);
+	if (core_mono(c->core) - c->core->born_mono >=
+	    c->core->config.limits->output_wait_ms)
+		output_gone(c); /* but for what the store has kept */
 	tell_accepted_ended(c);
 }
 
@@ -150,13 +168,26 @@ accepted(struct command *c)
 	struct agent *a = c->agent;
 
 	c->core->stats.commands_accepted++;
-	queue_put(c);
+	c->stored_ms = core_wall(c->core);
+	if (c->state == CMD_SCHEDULED)
+		planned_put(c);
+	else
+		queue_put(c);
 	tell_accepted(c, false);
-	if (c->cancel_signal != 0) /* taken back meanwhile */
+	if (c->cancel_signal != 0) { /* taken back meanwhile */
 		command_finish(c, CMD_CANCELLED, NULL, core_wall(c->core), NULL,
 		    NULL, NULL);
-	else
-		agent_pump(a);
+		return;
+	}
+	if (c->evicts)
+		evict_for(c);
+	agent_pump(a);
+}
+
+void
+command_accepted(struct command *c)
+{
+	accepted(c);
 }
 
 static void
@@ -171,8 +202,7 @@ stored(void *arg, enum store_accepted how, const struct store_command *old,
 		    failure->text);
 		tell_refused(c, &err);
 	} else if (how == STORE_CONFLICT) {
-		err_set(&err, EXIT_DATA, "conflict",
-		    "command %s exists with another content", c->id);
+		conflict_in_store(c, old, &err);
 		tell_refused(c, &err);
 	} else if (how == STORE_DUPLICATE) {
 		stand_in(c, old);
@@ -181,31 +211,17 @@ stored(void *arg, enum store_accepted how, const struct store_command *old,
 	}
 }
 
-static bool
-same(const struct command *c, const struct command_request *r)
-{
-	const char *payload = r->payload != NULL ? r->payload : "{}";
-	size_t len = r->payload != NULL ? r->payload_len : 2;
-
-	return str_eq(c->agent->id, r->agent) && str_eq(c->type, r->type) &&
-	       str_eq(c->argv, r->argv) && c->payload_len == len &&
-	       memcmp(c->payload, payload, len) == 0;
-}
-
 /* The id is in memory already. */
 static bool
 repeated(struct command *c, const struct command_request *r, struct watcher *w,
     struct err *err)
 {
-	if (!same(c, r)) {
-		err_set(err, EXIT_DATA, "conflict",
-		    "command %s exists with another content", c->id);
+	if (conflict_in_memory(c, r, err))
 		return false;
-	}
 	c->core->stats.commands_duplicate++;
 	if (w == NULL)
 		return true;
-	command_watch(c, w);
+	watch_join(c, w);
 	w->duplicate = true;
 	w->told = false; /* it has to hear it, now or with the first */
 	if (c->end != NULL)
@@ -213,6 +229,48 @@ repeated(struct command *c, const struct command_request *r, struct watcher *w,
 	else if (c->stored)
 		tell_accepted(c, true);
 	return true;
+}
+
+static unsigned
+flags_of(const struct command_request *r)
+{
+	return (r->stream ? STORE_STREAM : 0u) |
+	       (r->at_least_once ? STORE_AT_LEAST_ONCE : 0u) |
+	       (r->stdin_stream ? STORE_STDIN : 0u) |
+	       (r->at_edge ? STORE_AT_EDGE : 0u) |
+	       (r->late_skip ? STORE_LATE_SKIP : 0u);
+}
+
+/* At the hub, until run_at_ms; a firing's time has come. */
+static bool
+waits_here(const struct command_request *r)
+{
+	return r->run_at_ms != 0 && !r->at_edge && r->firing == NULL;
+}
+
+/* The time to live counts from when it may run. What the agent holds and
+ * must not run late expires there. */
+static int64_t
+expires(
+    const struct command_request *r, const struct core_limits *l, int64_t now)
+{
+	int64_t from = r->run_at_ms > now ? r->run_at_ms : now;
+	int64_t ttl = r->ttl_ms > 0 ? from + r->ttl_ms : 0;
+	int64_t late =
+	    r->at_edge && r->late_skip ? r->run_at_ms + l->late_after_ms : 0;
+
+	return ttl == 0 || (late != 0 && late < ttl) ? late : ttl;
+}
+
+static bool
+to_store(struct core *core, const struct store_command *sc,
+    const struct store_firing *firing, struct command *c, struct err *err)
+{
+	struct store *store = core->config.store;
+
+	if (firing != NULL)
+		return store_fire(store, sc, firing, stored, c, err);
+	return store_accept(store, sc, stored, c, err);
 }
 
 static bool
@@ -229,13 +287,16 @@ take_in(struct core *core, const struct command_request *r, struct agent *a,
 		.argv = r->argv,
 		.asker = r->asker,
 		.priority = (int)r->priority,
-		.state = CMD_ACCEPTED,
+		.state = waits_here(r) ? CMD_SCHEDULED : CMD_ACCEPTED,
 		.seq = core->last_seq + 1,
 		.created_ms = now,
 		.updated_ms = now,
 		.deadline_ms = r->deadline_ms,
-		.flags = (r->stream ? STORE_STREAM : 0u) |
-			 (r->at_least_once ? STORE_AT_LEAST_ONCE : 0u),
+		.run_at_ms = r->run_at_ms,
+		.expires_ms = expires(r, core_limits(core), now),
+		.schedule = r->schedule,
+		.late_ms = r->late_ms,
+		.flags = flags_of(r),
 		.outcome = STORE_OUTCOME_INIT };
 	struct command *c;
 
@@ -252,14 +313,39 @@ take_in(struct core *core, const struct command_request *r, struct agent *a,
 		err_set(err, EXIT_RETRY, "queue_full", "out of memory");
 		return false;
 	}
-	if (!store_accept(core->config.store, &sc, stored, c, err)) {
+	c->evicts = r->evict_oldest;
+	if (!to_store(core, &sc, r->firing, c, err)) {
 		command_drop(c);
 		return false;
 	}
 	core->last_seq++;
 	if (w != NULL)
-		command_watch(c, w);
+		watch_join(c, w);
 	return true;
+}
+
+/* An agent that speaks no ews.v1 holds only what has its own time, and takes
+ * no input. One that never came may yet turn out to be ours; if not, the hub
+ * holds the one (planned_hold) and ends the other (input_refuse). */
+static bool
+edge_can(
+    const struct agent *a, const struct command_request *r, struct err *err)
+{
+	bool came =
+	    a->ours || a->link != NULL || a->connects > 0 || a->polled_ms != 0;
+
+	if (r->stdin_stream && came && !a->ours) {
+		err_set(err, EXIT_DATA, "bad_argument",
+		    "stdin: %s speaks no ews.v1 and takes no input", a->id);
+		return false;
+	}
+	if (!r->at_edge || !came || planned_edge_can(a, r->type))
+		return true;
+	err_set(err, EXIT_DATA, "bad_argument",
+	    "at_edge: %s speaks no ews.v1 and holds only schedule_message, "
+	    "not %s",
+	    a->id, r->type);
+	return false;
 }
 
 static bool
@@ -274,13 +360,14 @@ submit(struct core *core, const struct command_request *r, struct watcher *w,
 		err_set(err, EXIT_RETRY, "draining", "the hub is stopping");
 		return false;
 	}
-	if (!form_ok(core, r, err))
+	if (!command_form_ok(core, r, err))
 		return false;
 	old = r->id != NULL ? command_find(core, r->id) : NULL;
 	if (old != NULL)
 		return repeated(old, r, w, err);
-	a = target(core, r, err);
-	return a != NULL && has_room(core, a, r->payload_len + argv, err) &&
+	a = command_target(core, r, err);
+	return a != NULL && edge_can(a, r, err) &&
+	       room_for(core, a, r, r->payload_len + argv, err) &&
 	       take_in(core, r, a, w, err);
 }
 

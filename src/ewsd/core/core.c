@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ewsd/core/core_priv.h"
+#include "ewsd/core/jobs.h"
 #include "lib/mem.h"
 
 enum { PRUNE_EVERY_MS = 10 * 1000 };
@@ -13,8 +14,9 @@ core_new(const struct core_config *config, struct err *err)
 	struct core *core = mem_alloc(sizeof *core);
 
 	core->config = *config;
+	core->born_mono = core_mono(core);
 	core->last_seq = store_last_seq(config->store);
-	if (!core_load(core, err)) {
+	if (!core_load(core, err) || !jobs_load(core, err)) {
 		core_free(core);
 		return NULL;
 	}
@@ -34,6 +36,10 @@ core_free(struct core *core)
 		command_drop(c);
 	HASH_ITER (hh, core->agents, a, next_agent)
 		agent_free(a);
+	jobs_free(core);
+	schedules_free(core);
+	due_fini(&core->planned);
+	later_free(core);
 	free(core);
 }
 
@@ -75,7 +81,12 @@ void
 core_tick(struct core *core)
 {
 	command_retry_unsaved(core);
+	later_flush(core);
 	pump_held(core);
+	jobs_tick(core);
+	watch_tick(core);
+	planned_tick(core);
+	schedules_tick(core);
 	prune(core);
 }
 
@@ -83,6 +94,7 @@ void
 core_drain(struct core *core)
 {
 	core->draining = true;
+	later_flush(core);
 }
 
 bool

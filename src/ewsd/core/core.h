@@ -35,6 +35,18 @@ struct core_limits {
 	int64_t flap_hold_ms; /* ... for 30 s */
 	int64_t retain_ms; /* finished commands: 7 days */
 	uint64_t retain_count; /* 100,000 */
+	size_t jobs; /* local jobs known: 10,000 */
+	unsigned job_keep; /* runs kept of each: 100 */
+	unsigned max_deliveries; /* never received: dead: 20; 0: any */
+	unsigned agent_log_keep; /* lines about each agent's link: 100 */
+	int64_t late_after_ms; /* late=skip: so late is too late: 60 s */
+	int64_t cancel_wait_ms; /* for the agent's word: 5 s */
+	size_t schedules; /* 10,000 ... */
+	size_t schedules_bytes; /* ... with payloads of 64 MiB in all */
+	size_t output_keep; /* of each stream, with an end: 64 KiB */
+	int64_t output_wait_ms; /* for output after the end: 30 s */
+	size_t input_window; /* beyond the last ack: 256 KiB */
+	int64_t input_grace_ms; /* without a sender: 30 s */
 };
 
 struct core_config {

@@ -48,6 +48,11 @@ flap_takeover(struct agent *a, const struct link_about *by)
 		return;
 	f->count = 0;
 	f->hold_until = now + l->flap_hold_ms;
+	agent_log(a, "damped",
+	    "%u takeovers within %lld s: two agents use one id; newcomers "
+	    "are refused for %lld s",
+	    l->flap_takeovers, (long long)l->flap_window_ms / 1000,
+	    (long long)l->flap_hold_ms / 1000);
 	log_warn(
 	    "agent %s: %u takeovers within %lld s, now from %s: two agents "
 	    "use one id; newcomers are refused for %lld s",

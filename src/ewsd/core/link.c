@@ -65,6 +65,7 @@ unlink_link(struct agent *a, const char *why)
 		a->core->stats.agents_connected--;
 	lose_list(a->queues->ahead, why);
 	lose_list(a->queues->sent, why);
+	watch_link_lost(a, a->kind);
 	a->kind = LINK_NONE;
 	a->ops = NULL;
 	a->link = NULL;
@@ -78,10 +79,12 @@ agent_detach(struct agent *a, void *link, const char *why)
 		return;
 	if (a->kind == LINK_WEBSOCKET) {
 		log_info("agent %s: gone (%s)", log_q(a->id), log_q(why));
+		agent_log_gone(a, why);
 		a->last_ms = core_wall(a->core);
 		agent_save(a);
 	}
 	unlink_link(a, why);
+	watch_presence(a);
 }
 
 static void
@@ -94,11 +97,21 @@ replace(struct agent *a, const struct link_about *by)
 		return;
 	if (a->kind == LINK_WEBSOCKET && by->kind == LINK_WEBSOCKET) {
 		a->core->stats.takeovers++;
+		agent_log(
+		    a, "replaced", "by a connection from %s", by->address);
 		flap_takeover(a, by);
 	}
 	unlink_link(a, "replaced by a new connection");
 	if (ops->replaced != NULL)
 		ops->replaced(link);
+}
+
+/* A poll without a hello: what the agent said of itself still holds. */
+static bool
+polls_on(const struct agent *a, const struct link_about *by)
+{
+	return by->ours && by->kind == LINK_POLL && by->instance != NULL &&
+	       strcmp(by->instance, a->instance) == 0;
 }
 
 static void
@@ -108,7 +121,8 @@ come_up(struct agent *a, const struct link_about *by)
 	a->ops = by->ops;
 	a->link = by->link;
 	a->ours = by->ours;
-	a->window = a->core->config.limits->inflight;
+	if (!polls_on(a, by))
+		a->window = a->core->config.limits->inflight;
 	a->greeted = !by->ours || by->kind == LINK_POLL;
 	str_copy(a->address, sizeof a->address, by->address);
 	if (by->instance != NULL)
@@ -123,7 +137,9 @@ agent_attach(struct agent *a, const struct link_about *by)
 	bool changed = a->kind != by->kind && by->kind == LINK_WEBSOCKET;
 
 	replace(a, by);
+	agent_log_up(a, by);
 	come_up(a, by);
+	watch_presence(a);
 	if (by->kind == LINK_POLL) {
 		a->polled_ms = core_wall(a->core);
 		return; /* pumped by who answers it */
@@ -156,6 +172,8 @@ agent_hello(
 	a->window = window > 0 && window < limit ? window : limit;
 	a->greeted = true;
 	agent_save(a);
+	if (a->kind == LINK_WEBSOCKET)
+		agent_log_greeted(a);
 	DL_FOREACH_SAFE (a->queues->sent, c, next)
 		if (c->state == CMD_RECEIVED || c->state == CMD_STARTED)
 			link_ask_cancel(c);

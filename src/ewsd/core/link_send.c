@@ -42,6 +42,8 @@ hand_over(struct command *c)
 
 	queue_sent(c, PLACE_HANDED);
 	c->method = link_word(a->kind);
+	c->streams = a->ours && output_from_start(c);
+	output_detached(c);
 	command_new_tag(c);
 	if (a->ops->deliver(a->link, c))
 		return true;
@@ -96,6 +98,7 @@ write_ahead(struct command *c)
 	struct store_step step = { .state = CMD_DELIVERED,
 		.attempt = true,
 		.at_ms = core_wall(c->core),
+		.stored_ms = command_stored_ms(c),
 		.method = link_word(c->agent->kind) };
 
 	queue_sent(c, PLACE_AHEAD);
@@ -173,7 +176,9 @@ pump(struct agent *a)
 			return;
 	if (q->hold_until > core_mono(a->core))
 		return;
-	while (may_send(a) && queue_room(a) && (c = queue_next(a)) != NULL) {
+	while (may_send(a) && (c = queue_next(a)) != NULL) {
+		if (planned_hold(c) || evict_worn_out(c) || input_refuse(c))
+			continue;
 		queue_take(c);
 		if (a->ours ? !send_ours(c) : !send_foreign(c))
 			return;
@@ -211,6 +216,7 @@ delivered(struct command *c)
 
 	if (c->state >= CMD_RECEIVED)
 		return; /* the ack was faster */
+	step.stored_ms = command_stored_ms(c);
 	if (c->agent->ours)
 		store_step(c->core->config.store, c->id, &step, NULL, NULL);
 	if (c->state == CMD_DELIVERED)
@@ -239,10 +245,19 @@ settle_place(struct command *c)
 	if (c->place == PLACE_ORPHAN)
 		q->orphans--;
 	c->place = PLACE_SENT;
-	if (c->in_flight && !c->agent->ours) {
-		c->in_flight = false;
-		q->in_flight--;
-	}
+	if (!c->agent->ours)
+		queue_landed(c);
+}
+
+/* It may have been told with the command itself. */
+static void
+said_output(struct command *c)
+{
+	if (c->streams)
+		output_started(c);
+	c->streams = false;
+	if (c->agent->link != NULL)
+		output_align(c);
 }
 
 void
@@ -267,6 +282,7 @@ command_written(struct core *core, uint64_t tag)
 	orphan = c->place == PLACE_ORPHAN;
 	settle_place(c);
 	delivered(c);
+	said_output(c);
 	if (orphan)
 		link_lost(c, "its connection was replaced");
 	else

@@ -1,34 +1,38 @@
 /*
- * output - what handlers write, passed on once and in order
+ * output - what handlers write, to each watcher once and in order
  *
- * The hub keeps none of it: what a watcher has not taken yet is in that
- * watcher's hands, and an agent may be only so far ahead of the slowest.
+ * The hub keeps none of it: the agent has all, and is told from where its
+ * readers want it ("attach") and how far they are. What a watcher has not
+ * taken yet is in that watcher's hands, and the agent may be only so far
+ * ahead of the slowest; but of one that stands still while others wait for
+ * more. Such a one is left behind, and the agent goes back for it later.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#include "ewsd/core/core_priv.h"
+#include "ewsd/core/output_priv.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 
-/* ews-protocol(7), limits: the window an agent may be ahead, and when it is told. */
-enum { WINDOW = 256 * 1024, CHUNK_MAX = 32 * 1024, CREDIT_STEP = 32 * 1024 };
-
-struct output_state {
-	int64_t seen[2]; /* everything before was passed on */
-	int64_t credited[2]; /* the agent was told */
-	int64_t kept[2]; /* no more will come; -1: all that was written */
+/* ews-protocol(7), limits: when an agent is told of its window. An answer to
+ * a poll may be lost on its way: then all is said again. */
+enum {
+	CREDIT_STEP = 32 * 1024,
+	POLL_SILENCE_MS = 15000,
+	ANSWER_MS = 10000, /* to begin with what it has of an ended one */
+	STALL_MS = 2000 /* so long others wait for a reader */
 };
 
-static struct output_state *
-state_of(struct command *c)
+struct output_state *
+output_state(struct command *c)
 {
 	if (c->output == NULL) {
 		c->output = mem_alloc(sizeof *c->output);
-		c->output->kept[OUTPUT_STDOUT] = -1;
-		c->output->kept[OUTPUT_STDERR] = -1;
+		c->output->limit[OUTPUT_STDOUT] = -1;
+		c->output->limit[OUTPUT_STDERR] = -1;
+		c->output->moved_mono = core_mono(c->core);
 	}
 	return c->output;
 }
@@ -36,84 +40,226 @@ state_of(struct command *c)
 void
 output_free(struct output_state *o)
 {
+	if (o == NULL)
+		return;
+	free(o->kept_bytes[0]);
+	free(o->kept_bytes[1]);
 	free(o);
 }
 
 void
-output_watch(struct command *c, struct watcher *w)
+output_moved(struct command *c)
 {
-	for (int s = 0; s < 2; s++)
-		w->taken[s] = c->output != NULL ? c->output->seen[s] : 0;
+	output_state(c)->moved_mono = core_mono(c->core);
 }
 
-void
-output_kept(struct command *c, int64_t out, int64_t err)
-{
-	if (out < 0 && err < 0)
-		return;
-	state_of(c)->kept[OUTPUT_STDOUT] = out;
-	c->output->kept[OUTPUT_STDERR] = err;
-}
-
-/* How much of a stream is there to be passed on. */
-static int64_t
-expected(const struct command *c, enum output_stream s, int64_t written)
-{
-	if (c->output != NULL && c->output->kept[s] >= 0)
-		return c->output->kept[s];
-	return written;
-}
+/* ---- what the agent is told ----------------------------------------------- */
 
 bool
-output_complete(const struct command *c, const struct watcher *w)
+output_wanted(const struct command *c)
 {
-	const struct store_outcome *how = &c->end->outcome;
+	const struct watcher *w;
 
-	if (w->output == NULL || !(c->flags & STORE_STREAM) ||
-	    !c->agent->ours || c->loaded)
-		return true; /* an earlier hub may have passed it on */
-	return w->taken[OUTPUT_STDOUT] >=
-		   expected(c, OUTPUT_STDOUT, how->stdout_bytes) &&
-	       w->taken[OUTPUT_STDERR] >=
-		   expected(c, OUTPUT_STDERR, how->stderr_bytes);
+	DL_FOREACH (c->watchers, w)
+		if (w->output != NULL)
+			return true;
+	return false;
+}
+
+/* One that is waited for. */
+static bool
+is_reader(const struct watcher *w)
+{
+	return w->output != NULL && !w->behind;
+}
+
+/* From where; false: nobody wants any now. */
+static bool
+wanted(const struct command *c, int64_t from[2])
+{
+	const struct watcher *w;
+	bool any = false;
+
+	DL_FOREACH (c->watchers, w) {
+		if (!is_reader(w))
+			continue;
+		for (int s = 0; s < 2; s++)
+			if (!any || w->from[s] < from[s])
+				from[s] = w->from[s];
+		any = true;
+	}
+	return any;
 }
 
 /* How far everybody is who wants it. */
 static int64_t
 taken(const struct command *c, enum output_stream s)
 {
-	int64_t least = c->output->seen[s];
+	int64_t least = INT64_MAX;
 	const struct watcher *w;
 
 	DL_FOREACH (c->watchers, w)
-		if (w->output != NULL && w->taken[s] < least)
+		if (is_reader(w) && w->taken[s] < least)
 			least = w->taken[s];
 	return least;
 }
 
+/* Each attach lets the agent send another window: not on top of one that
+ * is still unread. */
+static bool
+has_room(const struct command *c)
+{
+	const struct watcher *w;
+
+	DL_FOREACH (c->watchers, w)
+		for (int s = 0; is_reader(w) && s < 2; s++)
+			if (w->from[s] - w->taken[s] > OUTPUT_WINDOW / 2)
+				return false;
+	return true;
+}
+
+static bool
+may_attach(const struct command *c)
+{
+	const struct agent *a = c->agent;
+
+	if (!a->ours || !a->greeted || a->ops == NULL || a->ops->attach == NULL)
+		return false;
+	return c->end != NULL ? !(c->output != NULL && c->output->gone)
+			      : c->place == PLACE_SENT;
+}
+
 static void
-tell_agent(const struct command *c, enum output_stream s, int64_t offset)
+attached(struct command *c, const int64_t from[2])
+{
+	struct output_state *o = output_state(c);
+
+	if (o->attached == LINK_NONE)
+		o->allowed[0] = o->allowed[1] = 0;
+	o->attached = c->agent->kind;
+	o->answered = false;
+	for (int s = 0; s < 2; s++) {
+		o->at[s] = o->credited[s] = from[s];
+		if (o->allowed[s] < from[s] + OUTPUT_WINDOW)
+			o->allowed[s] = from[s] + OUTPUT_WINDOW;
+	}
+	output_moved(c);
+}
+
+static void
+detach(struct command *c)
 {
 	struct agent *a = c->agent;
 
-	if (a->ops != NULL && a->ops->credit != NULL)
-		a->ops->credit(a->link, c, s, offset);
+	if (c->output == NULL || c->output->attached == LINK_NONE ||
+	    a->ops == NULL || a->ops->stop == NULL)
+		return;
+	c->output->attached = LINK_NONE;
+	a->ops->stop(a->link, c->id);
+}
+
+void
+output_align(struct command *c)
+{
+	const struct output_state *o = c->output;
+	struct agent *a = c->agent;
+	int64_t from[2];
+
+	if (!output_wanted(c))
+		detach(c);
+	if (!wanted(c, from) || !may_attach(c))
+		return;
+	if (o != NULL && o->attached != LINK_NONE && from[0] >= o->at[0] &&
+	    from[1] >= o->at[1])
+		return;
+	if (has_room(c) && a->ops->attach(a->link, c, from))
+		attached(c, from);
+}
+
+bool
+output_from_start(const struct command *c)
+{
+	int64_t from[2];
+
+	return wanted(c, from) && from[0] == 0 && from[1] == 0;
+}
+
+void
+output_started(struct command *c)
+{
+	attached(c, (const int64_t[2]){ 0, 0 });
+}
+
+void
+output_detached(struct command *c)
+{
+	if (c->output != NULL)
+		c->output->attached = LINK_NONE;
+}
+
+void
+output_anew(struct command *c)
+{
+	if (c->output == NULL || c->output->attached != LINK_POLL)
+		return;
+	c->output->attached = LINK_NONE;
+	output_align(c);
+}
+
+/* Polls are one after another what a connection is: the agent remembers. */
+void
+output_link_lost(struct command *c, enum link_kind kind)
+{
+	if (c->output != NULL && kind == LINK_WEBSOCKET)
+		c->output->attached = LINK_NONE;
 }
 
 void
 output_credit(struct command *c, enum output_stream s)
 {
 	struct output_state *o = c->output;
-	int64_t upto;
+	struct agent *a = c->agent;
+	int64_t upto = taken(c, s);
 
-	if (o == NULL)
+	if (o == NULL || o->attached == LINK_NONE || upto == INT64_MAX ||
+	    a->ops == NULL || a->ops->credit == NULL)
 		return;
-	upto = taken(c, s);
 	if (upto <= o->credited[s] ||
-	    (upto < o->seen[s] && upto - o->credited[s] < CREDIT_STEP))
+	    (upto < o->at[s] && upto - o->credited[s] < CREDIT_STEP))
 		return;
 	o->credited[s] = upto;
-	tell_agent(c, s, upto);
+	if (o->at[s] < upto)
+		o->at[s] = upto;
+	if (o->allowed[s] < upto + OUTPUT_WINDOW)
+		o->allowed[s] = upto + OUTPUT_WINDOW;
+	a->ops->credit(a->link, c, s, upto);
+}
+
+/* ---- readers that stand still --------------------------------------------- */
+
+static bool
+is_hungry(const struct watcher *w)
+{
+	return is_reader(w) && !watcher_pending(w);
+}
+
+static void
+leave_behind(struct command *c)
+{
+	int64_t now = core_mono(c->core);
+	struct watcher *w, *other;
+
+	DL_FOREACH (c->watchers, other)
+		if (is_hungry(other))
+			break;
+	if (other == NULL)
+		return;
+	DL_FOREACH (c->watchers, w)
+		if (is_reader(w) && watcher_pending(w) &&
+		    now - w->moved_mono >= STALL_MS)
+			w->behind = true;
+	output_credit(c, OUTPUT_STDOUT);
+	output_credit(c, OUTPUT_STDERR);
 }
 
 void
@@ -124,132 +270,55 @@ watcher_took(struct watcher *w, enum output_stream s, int64_t offset)
 	if (c == NULL || offset <= w->taken[s])
 		return;
 	w->taken[s] = offset;
+	w->moved_mono = core_mono(c->core);
+	output_moved(c);
+	if (!watcher_pending(w))
+		w->behind = false; /* the agent goes back to where it is */
 	output_credit(c, s);
+	output_align(c); /* there may be room for it now */
 	command_settle(c); /* it may have waited for this */
 }
 
-/* One chunk for the watchers, the bytes from 'offset' on. */
-struct chunk {
-	enum output_stream stream;
-	int64_t offset;
-	const char *data;
-	size_t len, bytes;
-	bool b64;
-	char *heap; /* freed afterwards; or NULL */
-};
+/* ---- time ---------------------------------------------------------------------- */
 
-/* Cuts what was seen already off the front. The rest may begin inside of a
- * character: then it becomes base64. */
+/* A reader that stands still is not the agent's fault. */
 static bool
-cut_front(struct chunk *k, size_t front)
+is_waited_for(const struct command *c)
 {
-	char *raw = mem_try(k->bytes + 1);
-	size_t len = k->bytes;
+	const struct watcher *w;
+	bool waits = false;
 
-	if (raw == NULL)
-		return false;
-	if (!k->b64)
-		memcpy(raw, k->data, k->bytes);
-	else if (!str_unb64(raw, k->bytes, k->data, &len)) {
-		free(raw);
-		return false;
-	}
-	k->offset += (int64_t)front;
-	k->bytes = len - front;
-	k->b64 = !str_utf8(raw + front, k->bytes, false);
-	if (k->b64) {
-		k->heap = str_b64(raw + front, k->bytes);
-		free(raw);
-		k->data = k->heap;
-		k->len = strlen(k->heap);
-	} else {
-		k->heap = raw;
-		k->data = raw + front;
-		k->len = k->bytes;
-	}
-	return true;
-}
-
-static void
-pass_on(struct command *c, const struct chunk *k)
-{
-	struct watcher *w, *next;
-	bool wanted = false;
-
-	c->core->stats.output_bytes += k->bytes;
-	c->output->seen[k->stream] = k->offset + (int64_t)k->bytes;
-	DL_FOREACH_SAFE (c->watchers, w, next) {
+	DL_FOREACH (c->watchers, w) {
 		if (w->output == NULL)
 			continue;
-		wanted = true;
-		w->output(w, c, k->stream, k->offset, k->data, k->len, k->b64,
-		    k->bytes);
+		if (watcher_pending(w))
+			return false;
+		waits = true;
 	}
-	if (!wanted)
-		output_credit(c, k->stream);
-}
-
-/* An agent that disregards its window would fill our memory. */
-static bool
-within_window(const struct command *c, const struct chunk *k)
-{
-	int64_t end = k->offset + (int64_t)k->bytes;
-	int64_t from = c->output->credited[k->stream];
-
-	if (k->offset < from)
-		return true;
-	if (taken(c, k->stream) == c->output->seen[k->stream])
-		return true; /* nothing of it is held here */
-	return end - from <= WINDOW + CHUNK_MAX;
-}
-
-static void
-judge(struct command *c, struct chunk *k)
-{
-	struct output_state *o = state_of(c);
-	int64_t *seen = &o->seen[k->stream];
-
-	if (!within_window(c, k)) {
-		c->core->stats.messages_bad++;
-		log_limited(c->agent->id, LOG_WARN,
-		    "agent %s: output of %s beyond its window, dropped",
-		    log_q(c->agent->id), log_q(c->id));
-		return;
-	}
-	if (k->offset + (int64_t)k->bytes <= *seen) {
-		tell_agent(c, k->stream, o->credited[k->stream]);
-		return;
-	}
-	/* A gap: an earlier hub passed on what is missing. */
-	if (k->offset < *seen && !cut_front(k, (size_t)(*seen - k->offset)))
-		return;
-	pass_on(c, k);
-	free(k->heap);
-}
-
-/* Not in memory: ended and forgotten, or never here. Nobody waits for it. */
-static void
-credit_unknown(
-    struct agent *a, const char *id, enum output_stream s, int64_t offset)
-{
-	struct command nobody = { .core = a->core, .agent = a };
-
-	if (str_copy(nobody.id, sizeof nobody.id, id))
-		tell_agent(&nobody, s, offset);
+	return waits;
 }
 
 void
-command_output(struct core *core, struct agent *from, const char *id,
-    enum output_stream stream, int64_t offset, const char *data, size_t len,
-    bool b64, size_t bytes)
+output_tick(struct command *c)
 {
-	struct chunk k = { stream, offset, data, len, bytes, b64, NULL };
-	struct command *c = command_find(core, id);
+	int64_t wait = c->core->config.limits->output_wait_ms, silent;
+	struct output_state *o = c->output;
 
-	if (offset < 0 || bytes == 0 || offset > INT64_MAX - (1 << 30))
+	if (o == NULL) {
+		command_settle(c);
 		return;
-	if (c == NULL)
-		credit_unknown(from, id, stream, offset + (int64_t)bytes);
-	else if (c->agent == from)
-		judge(c, &k);
+	}
+	leave_behind(c);
+	if (!is_waited_for(c))
+		output_moved(c);
+	silent = core_mono(c->core) - o->moved_mono;
+	if (o->attached == LINK_POLL && silent >= POLL_SILENCE_MS) {
+		o->attached = LINK_NONE;
+		output_align(c); /* now, or with the next poll */
+	}
+	if (o->attached == LINK_WEBSOCKET && !o->answered && wait > ANSWER_MS)
+		wait = ANSWER_MS;
+	if (c->end != NULL && silent >= wait)
+		o->gone = true;
+	command_settle(c); /* last: it may free it */
 }

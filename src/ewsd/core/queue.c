@@ -9,7 +9,11 @@
 #include "ewsd/core/core_priv.h"
 
 /* Every so often the oldest goes first, so that every priority progresses. */
-enum { OVERTAKE_MAX = 15, HOLD_MS = 1000 };
+enum {
+	OVERTAKE_MAX = 15,
+	URGENT_ROOM = 32, /* above normal, where others fill the window */
+	HOLD_MS = 1000
+};
 
 void
 queue_put(struct command *c)
@@ -18,6 +22,7 @@ queue_put(struct command *c)
 	struct command *at = *list;
 
 	c->place = PLACE_QUEUED;
+	planned_put(c);
 	if (at == NULL || at->prev->seq < c->seq) { /* prev: the tail */
 		DL_APPEND(*list, c);
 		return;
@@ -45,13 +50,41 @@ queue_take(struct command *c)
 		break;
 	default:
 		DL_DELETE(q->sent, c);
-		if (c->in_flight)
-			q->in_flight--;
 		if (c->place == PLACE_ORPHAN)
 			q->orphans--;
 	}
-	c->in_flight = false;
+	queue_landed(c);
 	c->place = PLACE_NONE;
+}
+
+/* ---- the window --------------------------------------------------------- */
+
+static bool
+is_urgent(int priority)
+{
+	return priority > PRIO_NORMAL;
+}
+
+static void
+take_off(struct command *c)
+{
+	struct agent_queues *q = c->agent->queues;
+
+	c->in_flight = true;
+	q->in_flight++;
+	q->urgent += is_urgent((int)c->priority);
+}
+
+void
+queue_landed(struct command *c)
+{
+	struct agent_queues *q = c->agent->queues;
+
+	if (!c->in_flight)
+		return;
+	c->in_flight = false;
+	q->in_flight--;
+	q->urgent -= is_urgent((int)c->priority);
 }
 
 void
@@ -67,19 +100,34 @@ queue_sent(struct command *c, enum command_place place)
 		return;
 	}
 	DL_APPEND(q->sent, c);
-	/* A foreign agent may keep a message for days: it has no window. */
-	c->in_flight = c->agent->ours || place == PLACE_HANDED;
-	if (c->in_flight)
-		q->in_flight++;
+	/* A foreign agent may keep a message for days, and ours what it was
+	 * given before its time: such have no window. */
+	if (c->agent->ours ? (c->flags & STORE_AT_EDGE) == 0
+			   : place == PLACE_HANDED)
+		take_off(c);
 }
 
-bool
-queue_room(const struct agent *a)
+static bool
+has_room(const struct agent *a)
 {
 	const struct agent_queues *q = a->queues;
 
 	return q->in_flight + q->n_ahead < a->window;
 }
+
+/* A full window is no reason to wait for what is urgent: our agent may have
+ * a slot that none of the others can use. Not more than the window again, so
+ * that it has others in it and these end: then it is their turn. */
+static bool
+has_room_for(const struct agent *a, int priority)
+{
+	size_t more = a->window < URGENT_ROOM ? a->window : URGENT_ROOM;
+
+	return has_room(a) ||
+	       (a->ours && is_urgent(priority) && a->queues->urgent < more);
+}
+
+/* ---- whose turn it is --------------------------------------------------- */
 
 static struct command *
 oldest(struct agent_queues *q)
@@ -98,11 +146,11 @@ queue_next(struct agent *a)
 {
 	struct agent_queues *q = a->queues;
 
-	if (q->overtaken >= OVERTAKE_MAX)
+	if (q->overtaken >= OVERTAKE_MAX && has_room(a))
 		return oldest(q);
 	for (int p = PRIO_COUNT - 1; p >= 0; p--)
 		if (q->queued[p] != NULL)
-			return q->queued[p];
+			return has_room_for(a, p) ? q->queued[p] : NULL;
 	return NULL;
 }
 

@@ -75,6 +75,8 @@ ask_free(struct ctl_ask *ask)
 {
 	if (ask->starting || ask->at_store)
 		return; /* whoever has its address frees it */
+	json_decref(ask->plan);
+	json_decref(ask->result);
 	free(ask->asker);
 	free(ask);
 }
@@ -132,6 +134,24 @@ ask_from_store(struct ctl_ask *ask)
 	if (!ask->gone && !ask->answered)
 		return true;
 	ask_free(ask);
+	return false;
+}
+
+void
+ask_store_failed(struct ctl_ask *ask, const struct err *err)
+{
+	if (ask_from_store(ask))
+		ask_fail(ask, err);
+}
+
+bool
+ask_stored(struct ctl_ask *ask, const struct err *err)
+{
+	if (!ask_from_store(ask))
+		return false;
+	if (err == NULL)
+		return true;
+	ask_fail(ask, err);
 	return false;
 }
 
@@ -219,9 +239,17 @@ ctl_dialect_tick(struct ctl_dialect *d)
 	int64_t now = core_mono(d->config.core);
 	struct ctl_ask *ask, *next;
 
-	DL_FOREACH_SAFE (d->asks, ask, next)
-		if (ask->deadline != 0 && now >= ask->deadline)
+	DL_FOREACH_SAFE (d->asks, ask, next) {
+		if (ask->deadline == 0 || now < ask->deadline) {
+			if (ask->on_tick != NULL)
+				ask->on_tick(ask);
+			continue;
+		}
+		if (ask->on_deadline != NULL)
+			ask->on_deadline(ask);
+		else
 			too_late(ask);
+	}
 }
 
 void

@@ -43,6 +43,7 @@ struct ctl_sink {
 	void (*record)(void *arg, json_t *record, struct ctl_ask *ask,
 	    int stream, int64_t offset);
 	void *arg;
+	const void *peer; /* the connection; NULL: it has no more to say */
 	const char *asker; /* "uid:501", "http:admin"; copied */
 	int64_t wait_max_ms; /* longest wait; 0: any */
 	/* The request object as it came (lent for ctl_request), so that the

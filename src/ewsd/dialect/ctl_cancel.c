@@ -1,5 +1,9 @@
 /*
  * ctl_cancel - "cancel": taking a command back
+ *
+ * The answer is what came of it. What waits here is gone at once; our agent
+ * is asked for what it holds, and its word is waited for, but not for long
+ * where a handler has to end first.
  */
 #include <signal.h>
 #include <string.h>
@@ -10,6 +14,7 @@
 #include "lib/str.h"
 
 enum { GRACE_MS = 5000, GRACE_MAX_MS = 3600 * 1000, SIGNAL_MAX = 64 };
+enum { RUNNING_WAIT_MS = 1000 };
 
 static const struct {
 	const char *name;
@@ -53,6 +58,18 @@ take_signal(const json_t *request, int64_t *number, struct err *err)
 	return false;
 }
 
+static void
+answer(struct ctl_ask *ask, const char *word)
+{
+	json_t *o = ask->plan;
+
+	ask->plan = NULL;
+	if (o == NULL)
+		o = json_pack("{s:s}", "command_id", ask->command_id);
+	json_object_set_new(o, "answer", json_string(word));
+	ask_reply(ask, o);
+}
+
 /* It is not in memory: has it ended, or was it never? */
 static void
 on_stored(void *arg, const struct store_command *c,
@@ -84,9 +101,8 @@ look_up(struct ctl_ask *ask)
 
 	ask_to_store(ask);
 	if (!store_get(core_store(ask_core(ask)), ask->command_id, on_stored,
-		ask, &err) &&
-	    ask_from_store(ask))
-		ask_fail(ask, &err);
+		ask, &err))
+		ask_store_failed(ask, &err);
 }
 
 static void wait_for_disk(struct ctl_ask *);
@@ -105,8 +121,7 @@ on_taken_back(void *arg, const struct store_command *c,
 	if (!ask_from_store(ask))
 		return;
 	if (failure == NULL && (c == NULL || c->state == CMD_CANCELLED)) {
-		ask_reply(ask, json_pack("{s:s,s:s}", "command_id",
-				   ask->command_id, "answer", "cancelled"));
+		answer(ask, "cancelled");
 		return;
 	}
 	/* its acceptance was on its way to the disk before it: once more */
@@ -128,9 +143,83 @@ wait_for_disk(struct ctl_ask *ask)
 
 	ask_to_store(ask);
 	if (!store_get(core_store(ask_core(ask)), ask->command_id,
-		on_taken_back, ask, &err) &&
-	    ask_from_store(ask))
+		on_taken_back, ask, &err))
+		ask_store_failed(ask, &err);
+}
+
+/* ---- the agent's word ----------------------------------------------------- */
+
+static void
+say_cancelling(struct ctl_ask *ask)
+{
+	answer(ask, "cancelling");
+}
+
+static void
+wait_at_most(struct ctl_ask *ask, const struct command *c)
+{
+	int64_t most = core_limits(ask_core(ask))->cancel_wait_ms, by;
+
+	if (c->state == CMD_STARTED && most > RUNNING_WAIT_MS)
+		most = RUNNING_WAIT_MS;
+	by = core_mono(ask_core(ask)) + most;
+	if (ask->deadline == 0 || by < ask->deadline)
+		ask->deadline = by;
+}
+
+static void
+on_step(struct watcher *w, const struct command *c)
+{
+	wait_at_most((struct ctl_ask *)w, c);
+}
+
+static void
+on_ended(struct watcher *w, const struct command *c, const json_t *result)
+{
+	struct ctl_ask *ask = (struct ctl_ask *)w;
+	const char *reason = js_str(result, "reason");
+	struct err err = ERR_INIT;
+
+	if (c->state == CMD_CANCELLED) {
+		ask->deadline = 0;
+		wait_for_disk(ask);
+		return;
+	}
+	err_set(&err, EXIT_NEGATIVE, "too_late",
+	    "command %s ended before it could be cancelled: %s%s%s", c->id,
+	    state_word(c->state), reason != NULL ? ", " : "",
+	    reason != NULL ? reason : "");
+	ask_fail(ask, &err);
+}
+
+static void
+wait_for_agent(struct ctl_ask *ask)
+{
+	struct command *c = command_find(ask_core(ask), ask->command_id);
+
+	ask->watcher = (struct watcher){ .step = on_step, .ended = on_ended };
+	ask->on_deadline = say_cancelling;
+	wait_at_most(ask, c);
+	command_watch(c, &ask->watcher);
+}
+
+void
+ctl_take_back(struct ctl_ask *ask, int signal, int64_t grace_ms)
+{
+	struct err err = ERR_INIT;
+	const char *word;
+
+	if (command_cancel(ask_core(ask), ask->command_id, signal, grace_ms,
+		&word, &err)) {
+		if (strcmp(word, "cancelled") == 0)
+			wait_for_disk(ask);
+		else
+			wait_for_agent(ask);
+	} else if (strcmp(err.code, "command_unknown") == 0) {
+		look_up(ask);
+	} else {
 		ask_fail(ask, &err);
+	}
 }
 
 void
@@ -138,7 +227,7 @@ ctl_op_cancel(struct ctl_ask *ask, const json_t *request)
 {
 	int64_t number = SIGTERM, grace = GRACE_MS;
 	struct err err = ERR_INIT;
-	const char *id, *word;
+	const char *id;
 
 	if (!ctl_need_str(request, "command_id", &id, &err) ||
 	    !take_signal(request, &number, &err) ||
@@ -147,15 +236,5 @@ ctl_op_cancel(struct ctl_ask *ask, const json_t *request)
 		return;
 	}
 	str_copy(ask->command_id, sizeof ask->command_id, id);
-	if (command_cancel(
-		ask_core(ask), id, (int)number, grace, &word, &err) &&
-	    strcmp(word, "cancelled") == 0)
-		wait_for_disk(ask);
-	else if (!err_isset(&err))
-		ask_reply(ask,
-		    json_pack("{s:s,s:s}", "command_id", id, "answer", word));
-	else if (strcmp(err.code, "command_unknown") == 0)
-		look_up(ask);
-	else
-		ask_fail(ask, &err);
+	ctl_take_back(ask, (int)number, grace);
 }

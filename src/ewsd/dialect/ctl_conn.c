@@ -218,6 +218,7 @@ start(struct ctl_conn *c, const json_t *line, const char *op,
 	struct ctl_sink sink = { .reply = on_reply,
 		.record = on_record,
 		.arg = r,
+		.peer = c,
 		.asker = c->asker,
 		.text = text,
 		.len = len };

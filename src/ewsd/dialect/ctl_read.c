@@ -138,8 +138,8 @@ ctl_op_agents(struct ctl_ask *ask, const json_t *request)
 	ask_reply(ask, o);
 }
 
-static struct agent *
-take_agent(struct ctl_ask *ask, const json_t *request, struct err *err)
+struct agent *
+ctl_take_agent(struct ctl_ask *ask, const json_t *request, struct err *err)
 {
 	const char *id;
 	struct agent *a;
@@ -157,26 +157,12 @@ void
 ctl_op_agent(struct ctl_ask *ask, const json_t *request)
 {
 	struct err err = ERR_INIT;
-	struct agent *a = take_agent(ask, request, &err);
+	struct agent *a = ctl_take_agent(ask, request, &err);
 
 	if (a == NULL)
 		ask_fail(ask, &err);
 	else
 		ask_reply(ask, agent_json(a, true));
-}
-
-void
-ctl_op_config(struct ctl_ask *ask, const json_t *request)
-{
-	struct err err = ERR_INIT;
-	struct agent *a = take_agent(ask, request, &err);
-
-	if (a == NULL || !agent_config(a, js_get(request, "config"), &err)) {
-		ask_fail(ask, &err);
-		return;
-	}
-	ask_reply(ask, json_pack("{s:s,s:b}", "agent", a->id, "delivered",
-			   a->config == NULL));
 }
 
 /* ---- commands -------------------------------------------------------------- */
@@ -190,12 +176,8 @@ on_list(
 	uint64_t next = 0;
 	json_t *o;
 
-	if (!ask_from_store(ask))
+	if (!ask_stored(ask, err))
 		return;
-	if (err != NULL) {
-		ask_fail(ask, err);
-		return;
-	}
 	l.items = json_array();
 	for (size_t i = 0; i < n && list_add(&l, command_stored_json(&c[i]));
 	     i++)
@@ -205,6 +187,17 @@ on_list(
 	if (l.cut || (n > 0 && n >= ask->page))
 		json_object_set_new(o, "next", json_integer((json_int_t)next));
 	ask_reply(ask, o);
+}
+
+void
+ctl_list(struct ctl_ask *ask, const struct store_filter *f)
+{
+	struct err err = ERR_INIT;
+
+	ask->page = f->limit;
+	ask_to_store(ask);
+	if (!store_list(core_store(ask_core(ask)), f, on_list, ask, &err))
+		ask_store_failed(ask, &err);
 }
 
 static bool
@@ -221,8 +214,8 @@ add_state(unsigned *states, const json_t *word, struct err *err)
 	return false;
 }
 
-static bool
-take_states(const json_t *request, unsigned *states, struct err *err)
+bool
+ctl_take_states(const json_t *request, unsigned *states, struct err *err)
 {
 	const json_t *word = js_get(request, "state");
 	size_t i;
@@ -246,7 +239,7 @@ ctl_op_commands(struct ctl_ask *ask, const json_t *request)
 
 	if (!js_take_str(request, "agent", &f.agent, &err) ||
 	    !js_take_str(request, "type", &f.type, &err) ||
-	    !take_states(request, &f.states, &err) ||
+	    !ctl_take_states(request, &f.states, &err) ||
 	    !js_take_int(request, "limit", 1, LIST_MAX, &limit, &err) ||
 	    !js_take_int(request, "before", 0, INT64_MAX, &before, &err)) {
 		ask_fail(ask, &err);
@@ -254,11 +247,7 @@ ctl_op_commands(struct ctl_ask *ask, const json_t *request)
 	}
 	f.limit = (unsigned)limit;
 	f.before_seq = (uint64_t)before;
-	ask->page = (size_t)limit;
-	ask_to_store(ask);
-	if (!store_list(core_store(ask_core(ask)), &f, on_list, ask, &err) &&
-	    ask_from_store(ask))
-		ask_fail(ask, &err);
+	ctl_list(ask, &f);
 }
 
 static void
@@ -268,6 +257,19 @@ set_parsed(json_t *o, const char *key, const char *text, size_t len)
 
 	if (v != NULL)
 		json_object_set_new(o, key, v);
+}
+
+/* When it was on disk: in memory until its next step. */
+static void
+put_stored(json_t *o, const struct command *c)
+{
+	json_t *history = json_object_get(o, "history");
+	char at[CLOCK_TEXT_SIZE];
+
+	if (c != NULL && c->stored_ms != 0)
+		json_array_append_new(
+		    history, json_pack("{s:s,s:s}", "note", "on disk", "at",
+				 clock_text(at, c->stored_ms)));
 }
 
 static void
@@ -290,6 +292,7 @@ on_command(void *arg, const struct store_command *c,
 	set_parsed(o, "payload", c->payload, c->payload_len);
 	set_parsed(o, "argv", c->argv, c->argv != NULL ? strlen(c->argv) : 0);
 	json_object_set_new(o, "history", command_history_json(h, n));
+	put_stored(o, command_find(ask_core(ask), c->id));
 	ask_reply(ask, o);
 }
 
@@ -305,7 +308,6 @@ ctl_op_command(struct ctl_ask *ask, const json_t *request)
 	}
 	str_copy(ask->command_id, sizeof ask->command_id, id);
 	ask_to_store(ask);
-	if (!store_get(core_store(ask_core(ask)), id, on_command, ask, &err) &&
-	    ask_from_store(ask))
-		ask_fail(ask, &err);
+	if (!store_get(core_store(ask_core(ask)), id, on_command, ask, &err))
+		ask_store_failed(ask, &err);
 }

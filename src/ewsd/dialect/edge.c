@@ -47,8 +47,10 @@ on_drained(void *arg)
 	struct client *client = arg;
 	struct edge_link *l = client->dialect;
 
-	if (l != NULL && client->state == CLIENT_OPEN)
-		agent_pump(l->agent);
+	if (l == NULL || client->state != CLIENT_OPEN || l->agent->link != l)
+		return;
+	agent_pump(l->agent);
+	agent_input_room(l->agent);
 }
 
 /* One command fits whatever is set: or its link would be closed as too slow,

@@ -6,10 +6,12 @@
 #include "lib/clock.h"
 #include "lib/id.h"
 #include "lib/json.h"
+#include "lib/mem.h"
+#include "lib/str.h"
 
 /* What an agent may say beside the known fields, kept as it is. */
 static const char *const kept_of_ours[] = { "tail", "truncated",
-	"stdout_sha256", "stderr_sha256", NULL };
+	"stdout_sha256", "stderr_sha256", "stdout_kept", "stderr_kept", NULL };
 static const char *const kept_of_foreign[] = { "result", NULL };
 
 static const struct {
@@ -105,6 +107,29 @@ read_ours(struct command_ack *a, const json_t *o)
 		a->exit_code = 0;
 }
 
+/* {"offset", "data" or "data64"} */
+static void
+read_kept(struct edge_ack *e, int stream, const json_t *o)
+{
+	const json_t *text = js_get(o, "data"), *b64 = js_get(o, "data64");
+	int64_t first = js_int(o, "offset", -1);
+	size_t len = json_string_length(json_is_string(text) ? text : b64);
+	const char *bytes = json_string_value(text);
+
+	if (first < 0 || len == 0)
+		return;
+	if (bytes == NULL) {
+		bytes = e->bytes[stream] = mem_try(len);
+		if (bytes == NULL || !str_unb64(e->bytes[stream], len,
+					 json_string_value(b64), &len))
+			return;
+	}
+	e->kept.streams[stream].first = first;
+	e->kept.streams[stream].bytes = bytes;
+	e->kept.streams[stream].len = len;
+	e->ack.kept = &e->kept;
+}
+
 bool
 edge_ack_read(struct edge_ack *e, const json_t *o, bool ours)
 {
@@ -120,8 +145,13 @@ edge_ack_read(struct edge_ack *e, const json_t *o, bool ours)
 	e->ack.at_ms = edge_time(js_get(o, "completed_at"));
 	if (e->ack.at_ms == 0)
 		e->ack.at_ms = edge_time(js_get(o, "timestamp"));
-	if (ours)
+	memset(&e->kept, 0, sizeof e->kept);
+	e->bytes[0] = e->bytes[1] = NULL;
+	if (ours) {
 		read_ours(&e->ack, o);
+		read_kept(e, 0, js_get(js_get(o, "kept"), "stdout"));
+		read_kept(e, 1, js_get(js_get(o, "kept"), "stderr"));
+	}
 	if (e->ack.word == ACK_NOTE)
 		e->detail = js_write(o);
 	else
@@ -134,4 +164,6 @@ void
 edge_ack_fini(struct edge_ack *e)
 {
 	free(e->detail);
+	free(e->bytes[0]);
+	free(e->bytes[1]);
 }

@@ -14,6 +14,8 @@
 struct edge_ack {
 	struct command_ack ack;
 	char *detail; /* ours: what ack.detail points to */
+	struct store_kept kept; /* what ack.kept points to */
+	char *bytes[2]; /* ours: decoded, or NULL */
 };
 
 /* Where the fields of a message stand: under "data", under "payload", or

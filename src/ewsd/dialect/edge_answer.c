@@ -85,6 +85,8 @@ on_gone(void *arg)
 	struct sync *s = arg;
 
 	s->req = NULL;
+	if (s->frames.len > 0)
+		agent_unsaid(s->link.agent);
 	settle(s, command_unwritten);
 	detach(s, "the poll was given up");
 	if (s->pending == 0)
@@ -136,6 +138,13 @@ sync_frame(struct sync *s, const char *type, const char *data)
 }
 
 bool
+sync_has_room(const struct sync *s, size_t len)
+{
+	return s->req != NULL &&
+	       (s->frames.len == 0 || s->frames.len + len <= ANSWER_AIM);
+}
+
+bool
 sync_deliver(struct sync *s, const struct command *c)
 {
 	size_t size = s->commands.len + s->frames.len;
@@ -178,6 +187,8 @@ sync_replaced(struct sync *s)
 {
 	s->attached = false;
 	s->until = 0;
+	if (s->frames.len > 0)
+		agent_unsaid(s->link.agent);
 	buf_reset(&s->commands);
 	buf_reset(&s->frames);
 	settle(s, command_unwritten);

@@ -102,6 +102,8 @@ edge_take_hello(struct edge_link *l, const json_t *o)
 	if (instance != NULL && strlen(instance) >= sizeof l->agent->instance)
 		instance = NULL;
 	l->greeted = true;
+	if (edge_time(js_get(o, "time")) > 0)
+		agent_clock(l->agent, edge_time(js_get(o, "time")));
 	agent_hello(l->agent, instance, o,
 	    window > 0 && window < 1000000 ? (size_t)window : 0);
 }
@@ -110,6 +112,7 @@ static void
 take_hello(struct taking *t)
 {
 	edge_take_hello(t->link, t->fields);
+	agent_attach_outputs(t->link->agent);
 	agent_pump(t->link->agent);
 }
 
@@ -143,6 +146,24 @@ take_output(struct taking *t)
 	pass_output(t->link, &out);
 }
 
+static void
+take_input_ack(struct taking *t)
+{
+	const json_t *o = t->fields;
+	const char *id = js_str(o, "command_id");
+
+	if (id == NULL) {
+		bad(t, "input_ack without a command_id");
+		return;
+	}
+	command_input_acked(t->link->edge->config.core, t->link->agent, id,
+	    &(struct input_ack){ .offset = js_int(o, "offset", -1),
+		.taken = js_int(o, "taken", 0),
+		.resume = js_bool(o, "resume", false),
+		.eof = js_bool(o, "eof", false),
+		.closed = js_bool(o, "closed", false) });
+}
+
 bool
 edge_take_output(struct edge_link *l, char *text, size_t len)
 {
@@ -163,6 +184,7 @@ static const struct {
 	void (*take)(struct taking *);
 } types[] = {
 	{ "output", true, take_output },
+	{ "input_ack", true, take_input_ack },
 	{ "command_ack", false, take_ack },
 	{ "ping", false, take_ping },
 	{ "pong", true, take_nothing },

@@ -98,17 +98,22 @@ edge_send_hello(struct edge_link *l)
 	struct core *core = l->edge->config.core;
 	const struct conf *conf = l->edge->config.conf;
 	struct store *store = core_store(core);
-	char now[CLOCK_TEXT_SIZE], text[512];
+	char now[CLOCK_TEXT_SIZE], text[640];
+	int64_t keep = conf_int(conf, SET_output_keep);
 
+	/* both streams as base64 in the body of one request */
+	if (l->sync != NULL && keep > conf_int(conf, SET_max_body) / 4)
+		keep = conf_int(conf, SET_max_body) / 4;
 	snprintf(text, sizeof text,
 	    "{\"hub_id\":\"%s\",\"epoch\":%llu,\"version\":\"%s\","
 	    "\"time\":\"%s\",\"ping_interval_ms\":%lld,\"limits\":{"
-	    "\"message\":%lld,\"output_chunk\":%d,\"output_window\":%d}}",
+	    "\"message\":%lld,\"output_chunk\":%d,\"output_window\":%d,"
+	    "\"output_keep\":%lld,\"input_window\":%lld}}",
 	    store_hub_id(store), (unsigned long long)store_epoch(store),
 	    prog_version(), clock_text(now, core_wall(core)),
 	    (long long)conf_int(conf, SET_ping_interval),
-	    (long long)conf_int(conf, SET_max_message), EDGE_CHUNK,
-	    EDGE_WINDOW);
+	    (long long)conf_int(conf, SET_max_message), EDGE_CHUNK, EDGE_WINDOW,
+	    (long long)keep, (long long)conf_int(conf, SET_input_window));
 	edge_send(l, "hello", text, OUTQ_CONTROL);
 }
 
@@ -143,8 +148,16 @@ edge_command_text(
 		if (c->deadline_ms > 0)
 			buf_printf(
 			    b, ",\"deadline\":%lld", (long long)c->deadline_ms);
-		if (c->flags & STORE_STREAM)
+		if (c->flags & STORE_AT_EDGE)
+			buf_printf(b, ",\"run_at\":\"%s\"",
+			    clock_text(at, c->run_at_ms));
+		if (c->expires_ms > 0)
+			buf_printf(b, ",\"expires\":\"%s\"",
+			    clock_text(at, c->expires_ms));
+		if (c->streams)
 			buf_text(b, ",\"stream\":true");
+		if (c->flags & STORE_STDIN)
+			buf_text(b, ",\"stdin\":true");
 		if (!(c->flags & STORE_AT_LEAST_ONCE))
 			buf_text(b, ",\"policy\":\"once\"");
 	}
@@ -197,15 +210,15 @@ cancel(void *link, const struct command *c, int signal, int64_t grace_ms)
 }
 
 static struct edge_credit *
-credit_of(struct edge_link *l, const struct command *c)
+credit_of(struct edge_link *l, const char *id)
 {
 	struct edge_credit *k;
 
 	DL_FOREACH (l->credits, k)
-		if (strcmp(k->id, c->id) == 0)
+		if (strcmp(k->id, id) == 0)
 			return k;
 	k = mem_alloc(sizeof *k);
-	str_copy(k->id, sizeof k->id, c->id);
+	str_copy(k->id, sizeof k->id, id);
 	DL_APPEND(l->credits, k);
 	return k;
 }
@@ -215,11 +228,99 @@ credit(
     void *link, const struct command *c, enum output_stream s, int64_t offset)
 {
 	struct edge_link *l = link;
-	struct edge_credit *k = credit_of(l, c);
+	struct edge_credit *k = credit_of(l, c->id);
 
 	if (offset > k->taken[s])
 		k->taken[s] = offset;
 	edge_link_dirty(l);
+}
+
+static bool
+attach(void *link, const struct command *c, const int64_t from[2])
+{
+	struct edge_link *l = link;
+	struct edge_credit *k;
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, 4096);
+	buf_text(&b, "{\"command_id\":");
+	buf_json(&b, c->id, strlen(c->id));
+	buf_printf(&b, ",\"stdout\":%lld,\"stderr\":%lld}",
+	    (long long)from[OUTPUT_STDOUT], (long long)from[OUTPUT_STDERR]);
+	ok = !b.failed && edge_send(l, "attach", b.bytes, OUTQ_CONTROL);
+	buf_fini(&b);
+	if (!ok)
+		return false;
+	k = credit_of(l, c->id);
+	k->stop = false;
+	for (int s = 0; s < 2; s++)
+		k->taken[s] = k->told[s] = from[s];
+	return true;
+}
+
+static void
+stop(void *link, const char *command_id)
+{
+	struct edge_link *l = link;
+
+	credit_of(l, command_id)->stop = true;
+	edge_link_dirty(l);
+}
+
+/* A newer agent reads up to a megabyte; control characters take six bytes
+ * of text, base64 less than two. */
+static void
+input_text(struct buf *b, const struct input_chunk *k)
+{
+	size_t begun = b->len;
+	char *b64;
+
+	if (k->b64) {
+		buf_printf(b, ",\"data64\":\"%.*s\"", (int)k->len, k->data);
+		return;
+	}
+	buf_text(b, ",\"data\":");
+	buf_json(b, k->data, k->len);
+	if (b->failed || b->len - begun <= 2 * k->len + 1024)
+		return;
+	b->len = begun;
+	b64 = str_b64(k->data, k->len);
+	buf_printf(b, ",\"data64\":\"%s\"", b64);
+	free(b64);
+}
+
+static bool
+has_input_room(const struct edge_link *l, size_t len)
+{
+	if (l->sync != NULL)
+		return sync_has_room(l->sync, len);
+	return l->client->state == CLIENT_OPEN &&
+	       (outq_bytes(&l->client->out) == 0 ||
+		   outq_bytes(&l->client->out) + len <
+		       l->client->out.config->max_bytes / 2);
+}
+
+static bool
+input(void *link, const struct command *c, const struct input_chunk *k)
+{
+	struct edge_link *l = link;
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, FRAME_MAX);
+	buf_text(&b, "{\"command_id\":");
+	buf_json(&b, c->id, strlen(c->id));
+	buf_printf(&b, ",\"offset\":%lld", (long long)k->offset);
+	if (k->bytes > 0)
+		input_text(&b, k);
+	if (k->eof)
+		buf_text(&b, ",\"eof\":true");
+	buf_text(&b, "}");
+	ok = !b.failed && has_input_room(l, b.len) &&
+	     edge_send(l, "input", b.bytes, OUTQ_DATA);
+	buf_fini(&b);
+	return ok;
 }
 
 static void
@@ -270,6 +371,9 @@ const struct link_ops edge_ops_ours = {
 	.deliver = deliver,
 	.cancel = cancel,
 	.credit = credit,
+	.attach = attach,
+	.stop = stop,
+	.input = input,
 	.confirm = confirm,
 	.config = config,
 	.replaced = replaced,
@@ -296,6 +400,20 @@ send_credit(struct edge_link *l, struct edge_credit *k, enum output_stream s)
 	buf_fini(&b);
 }
 
+static void
+send_stop(struct edge_link *l, const char *id)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	buf_text(&b, "{\"command_id\":");
+	buf_json(&b, id, strlen(id));
+	buf_text(&b, ",\"stop\":true}");
+	if (!b.failed)
+		edge_send(l, "output_ack", b.bytes, OUTQ_CONTROL);
+	buf_fini(&b);
+}
+
 /* An agent that may still send three quarters of its window can wait for
  * the rest. */
 static void
@@ -306,6 +424,11 @@ flush_credits(struct edge_link *l, bool all)
 	DL_FOREACH_SAFE (l->credits, k, next) {
 		bool still = command_find(l->edge->config.core, k->id) != NULL;
 
+		if (k->stop) {
+			send_stop(l, k->id);
+			credit_free(l, k);
+			continue;
+		}
 		for (int s = 0; s < 2; s++) {
 			int64_t more = k->taken[s] - k->told[s];
 

@@ -31,6 +31,7 @@ struct edge {
 struct edge_credit {
 	char id[129];
 	int64_t taken[2], told[2]; /* per enum output_stream */
+	bool stop; /* nobody wants any more */
 	struct edge_credit *prev, *next;
 };
 
@@ -82,6 +83,8 @@ void edge_take_status(struct edge_link *, const json_t *status);
 
 /* edge_answer.c: the poll side of edge_out.c */
 bool sync_frame(struct sync *, const char *type, const char *data);
+/* May a frame of so many bytes join what is to be answered? */
+bool sync_has_room(const struct sync *, size_t len);
 bool sync_deliver(struct sync *, const struct command *);
 bool sync_config(struct sync *, const json_t *update);
 void sync_replaced(struct sync *);

@@ -91,6 +91,7 @@ begin(struct sync *s, struct call *call)
 		take_frames(s, js_get(call->body, "frames"));
 	if (attach && a->link == &s->link) {
 		s->attached = true;
+		agent_attach_outputs(a);
 		agent_pump(a);
 	} else {
 		s->until = 0; /* its WebSocket has all the news */

@@ -200,6 +200,8 @@ upgrade_ok(struct admission *m, const char *id)
 		str_copy(who->id, sizeof who->id, id);
 		return true;
 	}
+	agent_refused(m->door->config.core, id, m->peer->address,
+	    answer == AUTH_MISSING ? "no credential" : "wrong credential");
 	if (answer == AUTH_MISSING) {
 		log_limited(m->peer->address, LOG_WARN,
 		    "WebSocket connection rejected: missing auth header");
@@ -223,12 +225,18 @@ upgrade_now(struct admission *m)
 		return true;
 	m->visit->ours = gate_list_has(
 	    gate_header(m->head, "Sec-WebSocket-Protocol"), EDGE_SUBPROTOCOL);
-	if (!agent_admit(m->door->config.core, id, &wait_ms))
+	if (!agent_admit(m->door->config.core, id, &wait_ms)) {
+		agent_refused(m->door->config.core, id, m->peer->address,
+		    "two agents use this id");
 		return refuse_later(
 		    m, 503, (wait_ms + 999) / 1000, "Two agents use this id");
+	}
 	wait_s = m->visit->ours ? 0 : edge_connect_rate(m->door->edge, id);
-	if (wait_s > 0)
+	if (wait_s > 0) {
+		agent_refused(m->door->config.core, id, m->peer->address,
+		    "too many connection attempts");
 		return refuse_later(m, 429, wait_s, "Too Many Requests");
+	}
 	if (m->visit->ours)
 		m->verdict->subprotocol = EDGE_SUBPROTOCOL;
 	return true;
@@ -249,6 +257,8 @@ edge_ok(struct admission *m)
 	    gate_header(h, "Authorization"), id, &m->visit->who);
 	if (answer == AUTH_OK)
 		return true;
+	agent_refused(m->door->config.core, id, m->peer->address,
+	    answer == AUTH_MISSING ? "no credential" : "wrong credential");
 	if (answer == AUTH_MISSING)
 		return refuse_failure(
 		    m, 401, "Unauthorized - missing relay authentication");

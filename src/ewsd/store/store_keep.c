@@ -18,11 +18,13 @@ agent_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 {
 	const struct store_agent *a = &((struct agent *)arg)->agent;
 	sqlite3_stmt *q = db_sql(db,
-	    "INSERT INTO agents VALUES (?1, ?2, ?3, nullif(?4, ''), ?5, ?6)"
+	    "INSERT INTO agents (id, instance, about, config, first_ms,"
+	    " last_ms, tags) VALUES"
+	    " (?1, ?2, ?3, nullif(?4, ''), ?5, ?6, ?7)"
 	    " ON CONFLICT (id) DO UPDATE SET"
 	    " instance = coalesce(?2, instance), about = coalesce(?3, about),"
 	    " config = nullif(coalesce(?4, config), ''),"
-	    " last_ms = max(last_ms, ?6)");
+	    " last_ms = max(last_ms, ?6), tags = coalesce(?7, tags)");
 
 	(void)h;
 	db_bind(q, 1, a->id);
@@ -31,6 +33,7 @@ agent_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 	db_bind(q, 4, a->config);
 	sqlite3_bind_int64(q, 5, a->first_ms);
 	sqlite3_bind_int64(q, 6, a->last_ms);
+	db_bind(q, 7, a->tags);
 	return db_step(q, err);
 }
 
@@ -55,6 +58,7 @@ store_agent(struct store *s, const struct store_agent *agent, store_done_fn *fn,
 		{ &a->agent.instance, 0 },
 		{ &a->agent.about, 0 },
 		{ &a->agent.config, 0 },
+		{ &a->agent.tags, 0 },
 	};
 
 	a->agent = *agent;
@@ -71,21 +75,38 @@ store_agent(struct store *s, const struct store_agent *agent, store_done_fn *fn,
 
 /* ---- pruning ---------------------------------------------------------- */
 
-enum { PRUNE_MAX = 1000 };
+enum { PRUNE_MAX = 250 };
 
 struct prune {
 	struct store *store;
 	int64_t before_ms;
 	int64_t keep;
+	int64_t too_many; /* seq; this and what is older; -1: not yet known */
 	int forgot; /* commands, this time */
 };
 
-/* The oldest 1000 that ended, of these what is too old or too many. */
+/* The oldest 250 that ended, of these what is too old or too many. */
 #define PRUNED                                                                 \
 	"seq IN (SELECT seq FROM (SELECT seq, updated_ms FROM commands"        \
-	" WHERE ended = 1 ORDER BY seq LIMIT 1000)"                            \
-	" WHERE updated_ms < ?1 OR seq <= coalesce((SELECT seq FROM commands"  \
-	" WHERE ended = 1 ORDER BY seq DESC LIMIT 1 OFFSET ?2), 0))"
+	" WHERE ended = 1 ORDER BY seq LIMIT 250)"                             \
+	" WHERE updated_ms < ?1 OR seq <= ?2)"
+
+/* Once for many loads: to count them takes longer than to forget some. */
+static bool
+count_back(struct db *db, struct prune *p, struct err *err)
+{
+	sqlite3_stmt *q = db_sql(db, "SELECT seq FROM commands WHERE ended = 1"
+				     " ORDER BY seq DESC LIMIT 1 OFFSET ?1");
+	int got;
+
+	if (p->too_many != -1)
+		return true;
+	sqlite3_bind_int64(q, 1, p->keep);
+	got = db_row(q, err);
+	if (got != -1)
+		p->too_many = got == 1 ? sqlite3_column_int64(q, 0) : 0;
+	return got != -1;
+}
 
 static bool
 forget(struct db *db, const char *sql, const struct prune *p, struct err *err)
@@ -93,7 +114,7 @@ forget(struct db *db, const char *sql, const struct prune *p, struct err *err)
 	sqlite3_stmt *q = db_sql(db, sql);
 
 	sqlite3_bind_int64(q, 1, p->before_ms);
-	sqlite3_bind_int64(q, 2, p->keep);
+	sqlite3_bind_int64(q, 2, p->too_many);
 	return db_step(q, err);
 }
 
@@ -105,12 +126,14 @@ prune_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 
 	/* the commands last: the others are found through them. The highest
 	 * seq is remembered, so that none is given out twice. */
-	ok = forget(db, "DELETE FROM payloads WHERE " PRUNED, p, err) &&
+	ok = count_back(db, p, err) &&
+	     forget(db, "DELETE FROM payloads WHERE " PRUNED, p, err) &&
 	     forget(db, "DELETE FROM history WHERE " PRUNED, p, err) &&
+	     forget(db, "DELETE FROM outputs WHERE " PRUNED, p, err) &&
 	     db_step(
 		 db_sql(db,
-		     "INSERT INTO meta SELECT 'pruned', max(seq)"
-		     " FROM commands HAVING max(seq) > 0"
+		     "INSERT INTO meta SELECT 'pruned', seq"
+		     " FROM commands WHERE seq > 0 ORDER BY seq DESC LIMIT 1"
 		     " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 		     " WHERE excluded.value > value"),
 		 err) &&
@@ -140,6 +163,7 @@ store_prune(struct store *s, int64_t before_ms, uint64_t keep)
 	p->store = s;
 	p->before_ms = before_ms;
 	p->keep = keep > INT64_MAX ? INT64_MAX : (int64_t)keep;
+	p->too_many = -1;
 	if (db_submit(s->db, DB_MAY, prune_job, pruned, p, NULL))
 		return true;
 	free(p);

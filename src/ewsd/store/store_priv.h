@@ -21,7 +21,8 @@ struct store {
 	"seq, id, agent, type, argv, asker, priority, state, ended, "          \
 	"created_ms, updated_ms, deadline_ms, flags, method, attempts, "       \
 	"exit_code, signal, duration_ms, stdout_bytes, stderr_bytes, "         \
-	"reason, error, detail, run_at_ms, expires_ms, schedule, cleared, "
+	"reason, error, detail, run_at_ms, expires_ms, schedule, cleared, "    \
+	"late_ms, "
 #define ROW_FULL                                                               \
 	ROW_COLUMNS "digest, payload FROM commands LEFT JOIN payloads "        \
 		    "USING (seq) "
@@ -34,19 +35,35 @@ void row_read(sqlite3_stmt *, struct store_command *);
  * becomes CMD_DEAD with a reason. False with err when memory is out. */
 bool row_check(sqlite3_stmt *, struct store_command *, struct err *);
 
-const char *row_stored_digest(sqlite3_stmt *);
-
-/* SHA-256 over what makes two commands the same: id, agent, type, argv and
- * payload. False with err when memory is out. */
-enum { DIGEST_SIZE = 65 };
-bool
-row_digest(const struct store_command *, char out[DIGEST_SIZE], struct err *);
-
 /* Copies into one block, whose start is dst->id: row_free frees it. */
 bool row_copy(
     struct store_command *dst, const struct store_command *src, struct err *);
 void row_free(struct store_command *);
 
-enum { HISTORY_MAX = 1000 };
+enum { HISTORY_MAX = 1000, ENDS_MAX = HISTORY_MAX + 100 };
+
+/* store_write.c: a new command, its payload and the first line of its
+ * history. *made: false if the id is taken. */
+bool row_insert(sqlite3 *, struct db *, const struct store_command *,
+    const char *digest, bool *made, struct err *);
+/* store_dead.c: for store_list with 'dead'. Is the content what was accepted?
+ * If not, its reason becomes "checksum". False with err: memory is out. */
+sqlite3_stmt *dead_rows(struct db *, const struct store_filter *);
+bool dead_check(struct store_command *, struct err *);
+/* A note in the history of a command, by seq. */
+bool row_note(
+    struct db *, int64_t seq, int64_t at_ms, const char *note, struct err *);
+
+/* store_output.c: the last of the output, in the job that stores its end. */
+bool
+output_write(struct db *, int64_t seq, const struct store_kept *, struct err *);
+
+/* store_schedule.c: a firing in the job that accepts its command. */
+struct firing;
+struct firing *
+firing_new(const struct store_firing *, int64_t at_ms, struct err *);
+void firing_free(struct firing *); /* or NULL */
+bool firing_write(
+    struct db *, const struct firing *, enum store_accepted, struct err *);
 
 #endif

@@ -144,21 +144,31 @@ store_get(struct store *s, const char *id, store_get_fn *fn, void *arg,
 
 /* ---- many ------------------------------------------------------------- */
 
+/* Rows that one job looks at: who asks for what is rare shall not hold up
+ * those who send, for all share the writer. */
+enum { LOOK_MAX = 2000 };
+
 struct list {
+	struct store *store;
 	struct store_filter filter; /* texts owned */
 	void *texts;
 	store_list_fn *fn;
 	void *arg;
 	struct store_command *cmds; /* owned */
-	size_t n, cap;
+	size_t n, cap, bytes;
+	size_t kept, kept_bytes; /* of the jobs before this one */
+	int64_t reached; /* the row at which this one stopped, or 0 */
 };
 
+/* What a job found that is run again. */
 static void
 forget_rows(struct list *l)
 {
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = l->kept; i < l->n; i++)
 		row_free(&l->cmds[i]);
-	l->n = 0;
+	l->n = l->kept;
+	l->bytes = l->kept_bytes;
+	l->reached = 0;
 }
 
 static bool
@@ -171,28 +181,48 @@ only_open(unsigned states)
 	return states != 0;
 }
 
+/* The end that is the only state asked for, or NULL. */
+static const char *
+only_end(unsigned states)
+{
+	for (int s = 0; s < CMD_STATES; s++) {
+		if (states == 1u << s && state_is_end(s))
+			return state_word(s);
+	}
+	return NULL;
+}
+
 /* One statement for each index that may serve. */
 static sqlite3_stmt *
-choose(struct list *l, struct db *db)
+choose(const struct store_filter *f, struct db *db)
 {
-	const struct store_filter *f = &l->filter;
+	const char *end = only_end(f->states), *value = NULL;
 	sqlite3_stmt *q;
 
-	if (only_open(f->states))
+	if (f->dead)
+		return dead_rows(db, f);
+	if (only_open(f->states)) {
 		q = db_sql(db,
-		    "SELECT " ROW_BRIEF "WHERE ended = 0 AND seq < ?1 AND"
-		    " (?2 IS NULL OR +agent = ?2) ORDER BY seq DESC");
-	else if (f->agent != NULL)
+		    "SELECT " ROW_BRIEF "INDEXED BY commands_ended"
+		    " WHERE ended = 0 AND seq < ?1 ORDER BY seq DESC");
+	} else if (f->agent != NULL) {
 		q = db_sql(db,
-		    "SELECT " ROW_BRIEF "WHERE agent = ?2 AND seq < ?1"
-		    " ORDER BY seq DESC");
-	else
-		q = db_sql(db,
-		    "SELECT " ROW_BRIEF "WHERE seq < ?1 AND ?2 IS NULL"
-		    " ORDER BY seq DESC");
+		    "SELECT " ROW_BRIEF "INDEXED BY commands_agent"
+		    " WHERE agent = ?2 AND seq < ?1 ORDER BY seq DESC");
+		value = f->agent;
+	} else if (end != NULL) {
+		q = db_sql(db, "SELECT " ROW_BRIEF "INDEXED BY commands_state"
+			       " WHERE ended = 1 AND state = ?2 AND seq < ?1"
+			       " ORDER BY seq DESC");
+		value = end;
+	} else {
+		q = db_sql(
+		    db, "SELECT " ROW_BRIEF "WHERE seq < ?1 ORDER BY seq DESC");
+	}
 	sqlite3_bind_int64(
 	    q, 1, f->before_seq == 0 ? INT64_MAX : (int64_t)f->before_seq);
-	db_bind(q, 2, f->agent);
+	if (value != NULL)
+		db_bind(q, 2, value);
 	return q;
 }
 
@@ -200,27 +230,49 @@ static bool
 wanted(const struct store_filter *f, const struct store_command *c)
 {
 	return (f->states == 0 || (f->states & 1u << c->state) != 0) &&
+	       (f->agent == NULL || strcmp(f->agent, c->agent) == 0) &&
 	       (f->type == NULL || strcmp(f->type, c->type) == 0);
+}
+
+static bool
+has_room(const struct list *l)
+{
+	return l->n < l->filter.limit &&
+	       (l->filter.bytes == 0 || l->bytes < l->filter.bytes);
+}
+
+static bool
+add_row(struct list *l, struct store_command *c, struct err *err)
+{
+	if (l->filter.sendable && !dead_check(c, err))
+		return false;
+	if (!grow(&l->cmds, l->n, &l->cap, sizeof *c, err) ||
+	    !row_copy(&l->cmds[l->n], c, err))
+		return false;
+	l->n++;
+	l->bytes += c->payload_len;
+	return true;
 }
 
 static bool
 list_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 {
 	struct list *l = arg;
-	sqlite3_stmt *q = choose(l, db);
+	sqlite3_stmt *q = choose(&l->filter, db);
 	struct store_command c;
-	int got = 0;
+	int got = 0, looked = 0;
 
 	(void)h;
 	forget_rows(l);
-	while (l->n < l->filter.limit && (got = db_row(q, err)) == 1) {
+	while (has_room(l) && (got = db_row(q, err)) == 1) {
 		row_read(q, &c);
-		if (!wanted(&l->filter, &c))
-			continue;
-		if (!grow(&l->cmds, l->n, &l->cap, sizeof c, err) ||
-		    !row_copy(&l->cmds[l->n], &c, err))
+		if (wanted(&l->filter, &c) && !add_row(l, &c, err))
 			return false;
-		l->n++;
+		/* what is dead is chosen in the statement */
+		if (!l->filter.dead && ++looked == LOOK_MAX) {
+			l->reached = (int64_t)c.seq;
+			break;
+		}
 	}
 	return got != -1;
 }
@@ -228,6 +280,7 @@ list_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 static void
 list_free(struct list *l)
 {
+	l->kept = 0;
 	forget_rows(l);
 	free(l->cmds);
 	free(l->texts);
@@ -238,7 +291,17 @@ static void
 listed(void *arg, const struct err *err)
 {
 	struct list *l = arg;
+	struct err refused = ERR_INIT;
 
+	if (err == NULL && l->reached > 0 && has_room(l)) {
+		l->kept = l->n;
+		l->kept_bytes = l->bytes;
+		l->filter.before_seq = (uint64_t)l->reached;
+		if (db_submit(
+			l->store->db, DB_MAY, list_job, listed, l, &refused))
+			return;
+		err = &refused;
+	}
 	l->fn(l->arg, l->cmds, err == NULL ? l->n : 0, err);
 	list_free(l);
 }
@@ -251,12 +314,15 @@ store_list(struct store *s, const struct store_filter *filter,
 	const struct db_lent lent[] = {
 		{ &l->filter.agent, 0 },
 		{ &l->filter.type, 0 },
+		{ &l->filter.id, 0 },
+		{ &l->filter.reason, 0 },
 	};
 
+	l->store = s;
 	l->filter = *filter;
 	l->fn = fn;
 	l->arg = arg;
-	l->texts = db_keep(lent, 2, err);
+	l->texts = db_keep(lent, sizeof lent / sizeof *lent, err);
 	if (l->texts != NULL &&
 	    db_submit(s->db, DB_MAY, list_job, listed, l, err))
 		return true;

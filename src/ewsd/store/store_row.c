@@ -35,6 +35,7 @@ enum column {
 	EXPIRES,
 	SCHEDULE,
 	CLEARED,
+	LATE,
 	DIGEST,
 	PAYLOAD
 };
@@ -99,15 +100,11 @@ row_read(sqlite3_stmt *q, struct store_command *c)
 		.expires_ms = number(q, EXPIRES, 0),
 		.schedule = db_text(q, SCHEDULE),
 		.cleared = number(q, CLEARED, 0) != 0,
+		.late_ms = number(q, LATE, 0),
+		.digest = db_text(q, DIGEST),
 	};
 	state_from(text_or(db_text(q, STATE), ""), &c->state);
 	read_outcome(q, &c->outcome);
-}
-
-const char *
-row_stored_digest(sqlite3_stmt *q)
-{
-	return db_text(q, DIGEST);
 }
 
 static void
@@ -125,11 +122,11 @@ kill_row(struct store_command *c, const char *error)
 bool
 row_check(sqlite3_stmt *q, struct store_command *c, struct err *err)
 {
-	char digest[DIGEST_SIZE];
+	char digest[STORE_DIGEST_SIZE];
 
 	if (sqlite3_column_int(q, ENDED) != 0)
 		return true;
-	if (!row_digest(c, digest, err))
+	if (!store_digest(c, digest, err))
 		return false;
 	if (!str_eq(db_text(q, DIGEST), digest))
 		kill_row(c, "its checksum is wrong: the disk changed it");
@@ -153,8 +150,8 @@ add_part(struct buf *b, const char *part, size_t len)
 }
 
 bool
-row_digest(
-    const struct store_command *c, char out[DIGEST_SIZE], struct err *err)
+store_digest(
+    const struct store_command *c, char out[STORE_DIGEST_SIZE], struct err *err)
 {
 	struct buf b;
 	bool ok;
@@ -189,6 +186,7 @@ row_copy(
 		{ &c.asker, 0 },
 		{ &c.method, 0 },
 		{ &c.schedule, 0 },
+		{ &c.digest, 0 },
 		{ &o->reason, 0 },
 		{ &o->error, 0 },
 		{ &o->detail, 0 },

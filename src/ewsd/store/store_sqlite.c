@@ -70,9 +70,11 @@ static const char *const migrations[] = {
 	"ALTER TABLE commands ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE commands ADD COLUMN schedule TEXT;"
 	"ALTER TABLE commands ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE commands ADD COLUMN late_ms INTEGER NOT NULL DEFAULT 0;"
 	"CREATE INDEX commands_dead ON commands (seq) WHERE ended = 1"
 	" AND cleared = 0 AND state IN ('refused', 'expired', 'dead',"
 	" 'interrupted', 'failed');"
+	"CREATE INDEX commands_state ON commands (state) WHERE ended = 1;"
 	"CREATE TABLE outputs ("
 	" seq INTEGER NOT NULL," /* of the command */
 	" stream INTEGER NOT NULL," /* 0 stdout, 1 stderr */
@@ -96,6 +98,14 @@ static const char *const migrations[] = {
 	" fired INTEGER NOT NULL,"
 	" missed INTEGER NOT NULL,"
 	" asker TEXT"
+	") WITHOUT ROWID;"
+	"CREATE TABLE schedule_log ("
+	" schedule TEXT NOT NULL,"
+	" n INTEGER NOT NULL,"
+	" at_ms INTEGER NOT NULL,"
+	" what TEXT NOT NULL,"
+	" text TEXT,"
+	" PRIMARY KEY (schedule, n)"
 	") WITHOUT ROWID;"
 	"ALTER TABLE agents ADD COLUMN tags TEXT;" /* given here: JSON array */
 	"CREATE TABLE agent_log ("
@@ -327,8 +337,8 @@ agents_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 {
 	struct load *l = arg;
 	sqlite3_stmt *q =
-	    db_sql(db, "SELECT id, instance, about, config, first_ms, last_ms"
-		       " FROM agents");
+	    db_sql(db, "SELECT id, instance, about, config, first_ms, last_ms,"
+		       " tags FROM agents");
 	int got;
 
 	(void)h;
@@ -340,6 +350,7 @@ agents_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 			.config = db_text(q, 3),
 			.first_ms = sqlite3_column_int64(q, 4),
 			.last_ms = sqlite3_column_int64(q, 5),
+			.tags = db_text(q, 6),
 		};
 
 		l->agent_fn(l->arg, &a);

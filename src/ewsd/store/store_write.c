@@ -42,6 +42,7 @@ struct accept {
 	store_accept_fn *fn;
 	void *arg;
 	struct store_command cmd, existing; /* owned */
+	struct firing *firing; /* owned; or NULL */
 	enum store_accepted verdict;
 };
 
@@ -51,9 +52,10 @@ insert_command(struct db *db, const struct store_command *c, struct err *err)
 	sqlite3_stmt *q = db_sql(db,
 	    "INSERT INTO commands (seq, id, agent, type, state, ended,"
 	    " priority, flags, attempts, created_ms, updated_ms,"
-	    " deadline_ms, asker, argv, run_at_ms, expires_ms, schedule)"
+	    " deadline_ms, asker, argv, run_at_ms, expires_ms, schedule,"
+	    " late_ms)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?9, ?10,"
-	    " ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING");
+	    " ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (id) DO NOTHING");
 
 	sqlite3_bind_int64(q, 1, (int64_t)c->seq);
 	db_bind(q, 2, c->id);
@@ -70,6 +72,7 @@ insert_command(struct db *db, const struct store_command *c, struct err *err)
 	sqlite3_bind_int64(q, 13, c->run_at_ms);
 	sqlite3_bind_int64(q, 14, c->expires_ms);
 	db_bind(q, 15, c->schedule);
+	sqlite3_bind_int64(q, 16, c->late_ms);
 	return db_step(q, err);
 }
 
@@ -87,6 +90,23 @@ insert_payload(struct db *db, const struct store_command *c, const char *digest,
 	return db_step(q, err);
 }
 
+bool
+row_insert(sqlite3 *h, struct db *db, const struct store_command *c,
+    const char *digest, bool *made, struct err *err)
+{
+	if (!insert_command(db, c, err))
+		return false;
+	*made = sqlite3_changes(h) != 0;
+	return !*made || (insert_payload(db, c, digest, err) &&
+			     add_line(db,
+				 &(struct line){ .seq = (int64_t)c->seq,
+				     .n = 1,
+				     .at_ms = c->created_ms,
+				     .state = state_word(c->state),
+				     .method = c->method },
+				 err));
+}
+
 static bool
 compare(struct db *db, struct accept *a, const char *digest, struct err *err)
 {
@@ -99,32 +119,34 @@ compare(struct db *db, struct accept *a, const char *digest, struct err *err)
 	if (got != 1)
 		return false;
 	row_read(q, &c);
-	a->verdict = str_eq(row_stored_digest(q), digest) ? STORE_DUPLICATE
-							  : STORE_CONFLICT;
+	a->verdict =
+	    str_eq(c.digest, digest) ? STORE_DUPLICATE : STORE_CONFLICT;
 	return row_copy(&a->existing, &c, err);
+}
+
+static bool
+accept_it(sqlite3 *h, struct db *db, struct accept *a, struct err *err)
+{
+	const struct store_command *c = &a->cmd;
+	char digest[STORE_DIGEST_SIZE];
+	bool made;
+
+	row_free(&a->existing);
+	a->verdict = STORE_NEW;
+	if (!store_digest(c, digest, err) ||
+	    !row_insert(h, db, c, digest, &made, err))
+		return false;
+	return made || compare(db, a, digest, err);
 }
 
 static bool
 accept_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 {
 	struct accept *a = arg;
-	const struct store_command *c = &a->cmd;
-	char digest[DIGEST_SIZE];
 
-	row_free(&a->existing);
-	a->verdict = STORE_NEW;
-	if (!row_digest(c, digest, err) || !insert_command(db, c, err))
-		return false;
-	if (sqlite3_changes(h) == 0)
-		return compare(db, a, digest, err);
-	return insert_payload(db, c, digest, err) &&
-	       add_line(db,
-		   &(struct line){ .seq = (int64_t)c->seq,
-		       .n = 1,
-		       .at_ms = c->created_ms,
-		       .state = state_word(c->state),
-		       .method = c->method },
-		   err);
+	return accept_it(h, db, a, err) &&
+	       (a->firing == NULL ||
+		   firing_write(db, a->firing, a->verdict, err));
 }
 
 static void
@@ -136,18 +158,21 @@ accepted(void *arg, const struct err *err)
 	a->fn(a->arg, a->verdict, known ? &a->existing : NULL, err);
 	row_free(&a->cmd);
 	row_free(&a->existing);
+	firing_free(a->firing);
 	free(a);
 }
 
-bool
-store_accept(struct store *s, const struct store_command *cmd,
-    store_accept_fn *fn, void *arg, struct err *err)
+/* Takes 'firing'. */
+static bool
+submit_accept(struct store *s, const struct store_command *cmd,
+    struct firing *firing, store_accept_fn *fn, void *arg, struct err *err)
 {
 	struct accept *a = mem_alloc(sizeof *a);
 	struct store_command c = *cmd;
 
 	a->fn = fn;
 	a->arg = arg;
+	a->firing = firing;
 	if (c.payload == NULL || c.payload_len == 0) {
 		c.payload = "{}";
 		c.payload_len = 2;
@@ -157,6 +182,7 @@ store_accept(struct store *s, const struct store_command *cmd,
 	if (!row_copy(&a->cmd, &c, err) ||
 	    !db_submit(s->db, DB_MAY, accept_job, accepted, a, err)) {
 		row_free(&a->cmd);
+		firing_free(firing);
 		free(a);
 		return false;
 	}
@@ -165,12 +191,30 @@ store_accept(struct store *s, const struct store_command *cmd,
 	return true;
 }
 
+bool
+store_accept(struct store *s, const struct store_command *cmd,
+    store_accept_fn *fn, void *arg, struct err *err)
+{
+	return submit_accept(s, cmd, NULL, fn, arg, err);
+}
+
+bool
+store_fire(struct store *s, const struct store_command *cmd,
+    const struct store_firing *how, store_accept_fn *fn, void *arg,
+    struct err *err)
+{
+	struct firing *f = firing_new(how, cmd->created_ms, err);
+
+	return f != NULL && submit_accept(s, cmd, f, fn, arg, err);
+}
+
 /* ---- steps and notes -------------------------------------------------- */
 
 struct step {
 	const char *id;
 	struct store_step step;
 	struct store_outcome outcome;
+	struct store_kept kept;
 	bool is_note;
 	store_done_fn *fn;
 	void *arg;
@@ -205,15 +249,17 @@ update_command(
 	    " stdout_bytes = coalesce(?10, stdout_bytes),"
 	    " stderr_bytes = coalesce(?11, stderr_bytes),"
 	    " reason = coalesce(?12, reason), error = coalesce(?13, error),"
-	    " detail = coalesce(?14, detail) WHERE seq = ?1");
+	    " detail = coalesce(?14, detail),"
+	    " late_ms = coalesce(?15, late_ms) WHERE seq = ?1");
 
 	sqlite3_bind_int64(q, 1, seq);
 	db_bind(q, 2, state_word(t->step.state));
 	sqlite3_bind_int(q, 3, state_is_end(t->step.state));
 	sqlite3_bind_int64(q, 4, t->step.at_ms);
 	db_bind(q, 5, t->step.method);
-	sqlite3_bind_int(q, 6, t->step.attempt);
+	sqlite3_bind_int(q, 6, t->step.attempt - t->step.turned_down);
 	bind_outcome(q, 7, &t->outcome);
+	bind_known(q, 15, t->step.late_ms, t->step.late_ms != 0);
 	return db_step(q, err);
 }
 
@@ -240,6 +286,15 @@ look_up(struct db *db, const char *id, int64_t *seq, int64_t *lines,
 	return true;
 }
 
+/* A flapping agent may go through the same steps for ever. */
+static bool
+is_too_long(const struct step *t, int64_t lines)
+{
+	bool end = !t->is_note && state_is_end(t->step.state);
+
+	return lines >= (end ? ENDS_MAX : HISTORY_MAX);
+}
+
 static bool
 step_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 {
@@ -254,11 +309,16 @@ step_job(sqlite3 *h, struct db *db, void *arg, struct err *err)
 	(void)h;
 	if (!look_up(db, t->id, &line.seq, &line.n, err))
 		return false;
-	if (t->is_note && line.n >= HISTORY_MAX)
+	if (!t->is_note && (!update_command(db, t, line.seq, err) ||
+			       !output_write(db, line.seq, &t->kept, err)))
+		return false;
+	if (is_too_long(t, line.n))
 		return true;
-	line.n++;
-	return (t->is_note || update_command(db, t, line.seq, err)) &&
-	       add_line(db, &line, err);
+	if (t->step.stored_ms != 0 &&
+	    !row_note(db, line.seq, t->step.stored_ms, "on disk", err))
+		return false;
+	line.n += 1 + (t->step.stored_ms != 0);
+	return add_line(db, &line, err);
 }
 
 static void
@@ -284,6 +344,8 @@ submit_step(struct store *s, const struct step *template)
 		{ &t->outcome.reason, 0 },
 		{ &t->outcome.error, 0 },
 		{ &t->outcome.detail, 0 },
+		{ &t->kept.streams[0].bytes, template->kept.streams[0].len },
+		{ &t->kept.streams[1].bytes, template->kept.streams[1].len },
 	};
 
 	*t = *template;
@@ -311,7 +373,10 @@ store_step(struct store *s, const char *id, const struct store_step *step,
 
 	if (step->outcome != NULL)
 		t.outcome = *step->outcome;
+	if (step->kept != NULL)
+		t.kept = *step->kept;
 	t.step.outcome = NULL;
+	t.step.kept = NULL;
 	return submit_step(s, &t);
 }
 
