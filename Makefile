@@ -267,6 +267,27 @@ $B/tools/oldhub: $(OLDHUB_SRC)
 $B/tools/floor: $(FLOOR_SRC)
 $B/tools/load: $(LOAD_SRC)
 $B/tools/stopwatch: tests/bench/stopwatch.c $T/number.c $T/bytes.c
+# a disk that fails when it is told to; what it shows of itself is Linux's
+FAULT = tests/fault
+ifeq ($(UNAME),Linux)
+TOOLS += faultlib.so killlib.so ackrun powercut
+endif
+$B/tools/ackrun: $(FAULT)/ackrun.c $(FAULT)/commands.c $(FAULT)/commands.h
+$B/tools/faultlib.so: $(FAULT)/faultlib.c $(FAULT)/record.h
+$B/tools/killlib.so: $(FAULT)/killlib.c
+$B/tools/%.so:
+	@mkdir -p $(@D)
+	$(CC) $(DEFS) $(CSTD) $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl \
+	    -lpthread
+POWERCUT_SRC = $(FAULT)/powercut.c $(FAULT)/promises.c $(FAULT)/disk.c \
+	$(FAULT)/commands.c
+POWERCUT_H = $(FAULT)/record.h $(FAULT)/promises.h $(FAULT)/disk.h \
+	$(FAULT)/commands.h
+$B/tools/powercut: $(POWERCUT_SRC) $(POWERCUT_H) $B/libstore.a $B/libdb.a \
+    $B/liblib.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PCFLAGS) $(CFLAGS) $(LDFLAGS) $(LDBASE) -o $@ \
+	    $(filter-out %.h,$^) $(LIBS_NET)
 # src/net alone, to be compared with the floor
 $B/tools/fan: tests/bench/fan.c $T/number.c $T/bytes.c $B/libnet.a \
     $B/liblib.a
@@ -338,6 +359,17 @@ KILLS ?= 1000
 kills: all tools
 	@EWS_BUILD=$(notdir $B) EWS_KILLS=$(KILLS) bats --tap tests/60-kills.bats
 
+# the long form of the trial with a killed agent (tests/63-agent-kills.bats)
+AGENT_KILLS ?= 1000
+agent-kills: all tools
+	@EWS_BUILD=$(notdir $B) EWS_AGENT_KILLS=$(AGENT_KILLS) \
+	    bats --tap tests/63-agent-kills.bats
+
+# the long form of the trials of the disk (tests/62-storage.bats)
+TORTURE ?= 2000
+torture: all tools
+	@EWS_BUILD=$(notdir $B) EWS_TORTURE=$(TORTURE) bats --tap tests/62-storage.bats
+
 check-bats: all tools completions man
 	@EWS_BUILD=$(notdir $B) BATS_TEST_TIMEOUT=$(TEST_TIMEOUT) \
 	    bats --tap --jobs $(JOBS) tests
@@ -359,6 +391,10 @@ lint: man
 
 bench: all tools $(BENCH_TOOLS:%=$B/tools/%)
 	@sh tests/bench/run.sh
+
+# is it still quick with a million stored commands?
+bench-million: all tools
+	@sh tests/bench/million.sh
 
 mandir = $(PREFIX)/share/man
 install: all completions man
@@ -402,6 +438,6 @@ clean:
 	rm -rf build $(PROGRAMS:%=bin/%) $(HELPERS:%=bin/%)
 
 .PHONY: all tools unit completions man deps demo check check-unit check-bats \
-	kills lint bench fuzz install \
+	kills agent-kills torture lint bench bench-million fuzz install \
 	uninstall clean FORCE
 -include $(wildcard $B/src/*/*.d $B/src/*/*/*.d $B/tests/unit/*.d $B/tests/fuzz/*.d)
