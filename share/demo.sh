@@ -68,5 +68,5 @@ echo "\$ ewsctl send --wait=done mini echo '{\"text\":\"hi\"}'"
 id=$(ewsctl send --wait=done mini echo '{"text":"hi"}')
 echo "$id"
 say "What became of it"
-show ewsctl command "$id"
+show ewsctl why "$id"
 say "That was it. Next: README.md, and ewsctl --help"
