@@ -163,6 +163,18 @@ no_jobs() {
 	[ "$(wc -l <"$D/effects")" -eq 1 ]
 }
 
+@test "agent ended by SIGTERM while its disk takes nothing: it leaves, and the next tells the end" {
+	command -v prlimit >/dev/null || skip "no prlimit(1) here"
+	start_slow
+	prlimit --pid "$AGENT_PID" --fsize=4096:
+	touch "$D/go"
+	until_true 10 agent_says .unconfirmed 1
+	end_process "$AGENT_PID" TERM
+	run ! command_is "$id" done
+	start_agent mini "${QUICK[@]}"
+	check_slow
+}
+
 @test "a state directory too long for a socket: refused at the start, with the limit" {
 	start_ewsd
 	long=$D/$(printf 'x%.0s' {1..120})

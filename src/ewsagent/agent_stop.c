@@ -3,6 +3,7 @@
 
 enum {
 	LOOK_MS = 20,
+	WORK_MS = 5000, /* for the disk, which may refuse for ever */
 	TALK_MS = 3000, /* for the last acks to leave and be confirmed */
 	LINK_MS = 2000 /* for the close */
 };
@@ -26,7 +27,7 @@ agent_stop(struct agent *a)
 		return;
 	}
 	log_info("stopping");
-	a->stage = AGENT_ENDS_WORK;
+	enter(a, AGENT_ENDS_WORK, WORK_MS);
 	a->intake.stopping = true;
 	work_stop(a->work);
 }
@@ -55,6 +56,11 @@ agent_on_end(void *arg)
 	struct agent *a = arg;
 	bool late = clock_mono(a->clock) >= a->stage_until;
 
+	if (a->stage == AGENT_ENDS_WORK && late) {
+		log_warn("the disk takes nothing: the next agent tells what"
+			 " is not written");
+		a->stage = AGENT_ENDS_TALK;
+	}
 	if (a->stage == AGENT_ENDS_TALK && (late || has_talked(a))) {
 		poll_stop(a->poll);
 		link_stop(a->link);

@@ -98,7 +98,15 @@ jobdir_held(int dir)
 	if (fd == -1)
 		return errno == EWOULDBLOCK;
 	close(fd);
+	errno = 0;
 	return false;
+}
+
+bool
+jobdir_is_short(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ||
+	       error == ENOLCK;
 }
 
 static bool
@@ -153,13 +161,18 @@ jobdir_read(int dir, const char *name, size_t max, size_t *len)
 
 	if (fd == -1)
 		return NULL;
-	if (fstat(fd, &st) == -1 || (uintmax_t)st.st_size > max ||
-	    (text = mem_try((size_t)st.st_size + 1)) == NULL) {
+	if (fstat(fd, &st) == -1 || (uintmax_t)st.st_size > max) {
 		close(fd);
 		errno = EFBIG;
 		return NULL;
 	}
 	size = (size_t)st.st_size;
+	text = mem_try(size + 1);
+	if (text == NULL) {
+		close(fd);
+		errno = ENOMEM;
+		return NULL;
+	}
 	while (got < size) {
 		n = read(fd, text + got, size - got);
 		if (n == -1 && errno == EINTR)
@@ -192,8 +205,8 @@ jobdir_started(int dir, struct jobdir_started *s)
 	char *text = jobdir_read(dir, "started", RECORD_MAX, NULL);
 
 	memset(s, 0, sizeof *s);
-	if (text == NULL)
-		return errno != ENOENT; /* there it is, all the same */
+	if (text == NULL) /* there it is, all the same */
+		return errno != ENOENT && !jobdir_is_short(errno);
 	if (sscanf(text, "%63s %" SCNd64, s->boot, &s->ms) != 2)
 		s->ms = 0;
 	free(text);
@@ -247,6 +260,7 @@ get_sealed(int dir, const char *name)
 		}
 	}
 	free(text);
+	errno = EBADMSG;
 	return NULL;
 }
 
@@ -281,9 +295,13 @@ bool
 jobdir_end(int dir, struct run_end *end)
 {
 	char *text = get_sealed(dir, "end");
-	bool ok = text != NULL && run_end_parse(end, text);
+	bool ok;
 
+	if (text == NULL)
+		return false;
+	ok = run_end_parse(end, text);
 	free(text);
+	errno = EBADMSG;
 	return ok;
 }
 

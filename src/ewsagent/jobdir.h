@@ -38,7 +38,11 @@ bool jobdir_remove(int jobs, const char *name); /* true if it is gone */
 /* The lock, or -1: errno EWOULDBLOCK where a shim has it. A directory
  * without the file has it free. */
 int jobdir_lock(int dir, bool make);
+/* False with errno: 0 where it is free. */
 bool jobdir_held(int dir);
+/* Is this errno one of the machine that has no more descriptors, or no
+ * memory? Then what could not be read says nothing of what is there. */
+bool jobdir_is_short(int error);
 
 /* A whole new file, not synced. False with errno. */
 bool jobdir_write(int dir, const char *name, const char *bytes, size_t len);
@@ -51,7 +55,7 @@ struct jobdir_started {
 	char boot[PORT_BOOT_SIZE];
 	int64_t ms; /* 0: the file is torn */
 };
-/* False if there is none. */
+/* False with errno if there is none, or a shortage hides it. */
 bool jobdir_started(int dir, struct jobdir_started *);
 
 /* Renamed into place: there, or not. False with errno. An end is on the disk
@@ -60,7 +64,7 @@ bool jobdir_started(int dir, struct jobdir_started *);
 bool jobdir_put_end(int dir, const struct run_end *);
 bool jobdir_sync_end(int dir);
 bool jobdir_put_failed(int dir, bool later, const char *error);
-/* False if there is none, or none that is whole. */
+/* False with errno if there is none, or none that is whole (EBADMSG). */
 bool jobdir_end(int dir, struct run_end *);
 bool jobdir_failed(int dir, bool *later, struct err *);
 

@@ -90,45 +90,64 @@ clamp(int dir, struct run_end *end)
 	}
 }
 
-/* The lock first: once it is free, nothing is written any more. */
-static enum run_found
-look(struct runs *set, const char *name, struct run_end *end, bool *later,
+/* The lock first: once it is free, nothing is written any more. False if a
+ * shortage hides what is there: 'nothing' would be run a second time. */
+static bool
+look_in(int dir, enum run_found *found, struct run_end *end, bool *later,
     struct err *err)
 {
-	int dir = jobdir_open(set->jobs, name);
-	enum run_found found = RUN_NONE;
 	struct jobdir_started started;
-	bool held;
+	bool held = jobdir_held(dir);
+	bool hidden = !held && jobdir_is_short(errno);
 
-	if (dir == -1)
-		return RUN_NONE;
-	held = jobdir_held(dir);
-	if (jobdir_end(dir, end))
-		found = RUN_ENDED;
-	else if (jobdir_failed(dir, later, err))
-		found = RUN_FAILED;
-	else if (held)
-		found = RUN_ALIVE;
-	else if (jobdir_started(dir, &started))
-		found = RUN_LOST;
-	if (found == RUN_ENDED)
+	*found = RUN_ENDED;
+	if (jobdir_end(dir, end)) {
 		clamp(dir, end);
+		return true;
+	}
+	hidden |= jobdir_is_short(errno);
+	*found = RUN_FAILED;
+	if (jobdir_failed(dir, later, err))
+		return true;
+	hidden |= jobdir_is_short(errno);
+	*found = RUN_ALIVE;
+	if (held || hidden)
+		return held;
+	*found = RUN_LOST;
+	if (jobdir_started(dir, &started))
+		return true;
+	*found = RUN_NONE;
+	return !jobdir_is_short(errno);
+}
+
+static bool
+look(struct runs *set, const char *name, enum run_found *found,
+    struct run_end *end, bool *later, struct err *err)
+{
+	int dir = jobdir_open(set->jobs, name);
+	bool seen;
+
+	if (dir == -1) {
+		*found = errno == ENOENT ? RUN_NONE : RUN_LOST;
+		return !jobdir_is_short(errno);
+	}
+	seen = look_in(dir, found, end, later, err);
 	close(dir);
-	return found;
+	return seen;
 }
 
 /* Of a short one the end is found before the shim has said a word: nothing
  * of what it would have told may be missing. */
 static void
-tell_end(const struct run_events *e, const struct run *was,
-    const struct run_end *end)
+tell_rest(const struct run *r, const struct run_end *end)
 {
-	if (!was->told_start)
-		e->started(was->arg, end->started_ms);
+	const struct run_events *e = r->set->events;
+
+	if (!r->told_start)
+		e->started(r->arg, end->started_ms);
 	for (int i = 0; i < 2; i++)
-		if (end->streams[i].kept > was->kept[i])
-			e->output(was->arg, i, end->streams[i].kept);
-	e->end(was->arg, end);
+		if (end->streams[i].kept > r->kept[i])
+			e->output(r->arg, i, end->streams[i].kept);
 }
 
 void
@@ -138,23 +157,25 @@ run_settle(struct run *r)
 	struct err err = ERR_INIT;
 	struct run_end end;
 	bool later = true;
-	enum run_found found = look(r->set, r->name, &end, &later, &err);
-	struct run was = *r;
+	enum run_found found;
+	bool looked = look(r->set, r->name, &found, &end, &later, &err);
+	void *arg = r->arg;
 
-	if (found == RUN_ALIVE) {
+	if (!looked || found == RUN_ALIVE) {
 		again(r);
 		return;
 	}
+	if (found == RUN_ENDED)
+		tell_rest(r, &end); /* which may ask things of the run */
 	run_free(r);
 	if (found == RUN_ENDED)
-		tell_end(e, &was, &end);
+		e->end(arg, &end);
 	else if (found == RUN_FAILED)
-		e->failed(was.arg, later, err.text);
+		e->failed(arg, later, err.text);
 	else if (found == RUN_NONE)
-		e->failed(
-		    was.arg, true, "its shim ended before it was started");
+		e->failed(arg, true, "its shim ended before it was started");
 	else
-		e->lost(was.arg);
+		e->lost(arg);
 }
 
 enum run_found
@@ -163,16 +184,16 @@ run_find(struct runs *set, const char *id, void *arg, struct run **run,
 {
 	char name[JOBDIR_NAME_SIZE];
 	struct err why = ERR_INIT;
-	bool later = false;
+	bool later = false, looked;
 	enum run_found found;
 
 	jobdir_name(name, id);
-	found = look(set, name, end, &later, &why);
-	if (found == RUN_FAILED && later)
+	looked = look(set, name, &found, end, &later, &why);
+	if (looked && found == RUN_FAILED && later)
 		return RUN_NONE;
-	if (found == RUN_FAILED)
+	if (looked && found == RUN_FAILED)
 		err_set(err, why.status, why.code, "%s", why.text);
-	if (found != RUN_ALIVE)
+	if (looked && found != RUN_ALIVE)
 		return found;
 	*run = run_new(set, name, arg);
 	if (!run_connect(*run))
@@ -222,7 +243,7 @@ static bool
 is_wanted(int dir, bool (*keep)(void *arg, const char *id), void *arg)
 {
 	char *id = jobdir_read(dir, "id", JOBDIR_ID_MAX, NULL);
-	bool wanted = id != NULL && keep(arg, id);
+	bool wanted = id != NULL ? keep(arg, id) : jobdir_is_short(errno);
 
 	free(id);
 	return wanted;
@@ -238,7 +259,7 @@ sweep_one(struct runs *set, const char *name,
 	if (dir == -1)
 		return;
 	wanted = is_wanted(dir, keep, arg);
-	held = jobdir_held(dir);
+	held = jobdir_held(dir) || jobdir_is_short(errno);
 	close(dir);
 	if (wanted)
 		return;

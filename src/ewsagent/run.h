@@ -83,7 +83,8 @@ struct run *run_start(struct runs *, const struct run_spec *, void *arg,
  * so that the caller compares port_boot_id with what its ledger has. */
 enum run_found {
 	RUN_NONE, /* its handler was never executed */
-	RUN_ALIVE, /* *run is ours now; events follow */
+	RUN_ALIVE, /* *run is ours now; events follow. Also where a shortage
+		    * (EMFILE) hides what is there: they tell it later */
 	RUN_ENDED, /* 'end' is filled */
 	RUN_FAILED, /* could not be executed: 'err' says why */
 	RUN_LOST /* was executed, and nothing tells its end */

@@ -173,7 +173,7 @@ runs_reap(struct runs *set)
 			set->shims[i] = set->shims[--set->n_shims];
 }
 
-/* Is there a handler of it that has not ended? */
+/* Is there a handler of it that has not ended, or may there be one? */
 static bool
 is_running(const struct runs *set, const char *name)
 {
@@ -182,9 +182,9 @@ is_running(const struct runs *set, const char *name)
 	bool running, later;
 
 	if (dir == -1)
-		return false;
-	running = jobdir_held(dir) && !jobdir_end(dir, &end) &&
-		  !jobdir_failed(dir, &later, NULL);
+		return jobdir_is_short(errno);
+	running = (jobdir_held(dir) || jobdir_is_short(errno)) &&
+		  !jobdir_end(dir, &end) && !jobdir_failed(dir, &later, NULL);
 	close(dir);
 	return running;
 }

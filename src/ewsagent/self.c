@@ -89,9 +89,9 @@ self_hello(const struct self *s, json_t *handlers, struct clock *clock)
 {
 	char now[CLOCK_TEXT_SIZE];
 
-	return json_pack("{s:s, s:s, s:O, s:o, s:i, s:i, s:s, s:s*}",
+	return json_pack("{s:s, s:s, s:O, s:o, s:i, s:i, s:s, s:[s,s], s:s*}",
 	    "instance", s->instance, "version", prog_version(), "tags", s->tags,
 	    "handlers", handlers, "concurrency", (int)s->concurrency, "window",
-	    s->window, "time", clock_text(now, clock_wall(clock)), "boot",
-	    s->boot[0] != '\0' ? s->boot : NULL);
+	    s->window, "time", clock_text(now, clock_wall(clock)), "can",
+	    "run_at", "stdin", "boot", s->boot[0] != '\0' ? s->boot : NULL);
 }

@@ -95,14 +95,19 @@ shim_forgotten(const struct shim *s)
 void
 shim_ask(struct shim *s, int signal, int64_t grace_ms, enum run_why why)
 {
+	int64_t due =
+	    shim_now() +
+	    (grace_ms < RUN_GRACE_MAX_MS ? grace_ms : RUN_GRACE_MAX_MS);
+
 	if (s->state > SHIM_ASKED)
 		return; /* exited by itself: that end counts */
 	if (s->state == SHIM_ALIVE)
 		s->end.why = why;
+	/* who asks again may shorten the wait, and never put off the KILL */
+	if (s->state == SHIM_ALIVE || due < s->due)
+		s->due = due;
 	s->state = SHIM_ASKED;
 	kill(-s->pid, signal);
-	s->due = shim_now() +
-		 (grace_ms < RUN_GRACE_MAX_MS ? grace_ms : RUN_GRACE_MAX_MS);
 }
 
 static void
@@ -123,9 +128,13 @@ reap(struct shim *s)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == s->pid && s->state < SHIM_EXITED)
 			on_exit_status(s, status);
+		/* at once: later its number may be another group's */
+		if (s->state >= SHIM_EXITED && !s->group_gone)
+			s->group_gone = kill(-s->pid, 0) == -1;
+	}
 }
 
 static void
@@ -146,7 +155,7 @@ on_output(struct shim *s, int i)
 	uint64_t before = spool_kept(s->spools[i]);
 	ssize_t n = read(s->out[i], s->bytes, sizeof s->bytes);
 
-	if (n == -1 && errno == EINTR)
+	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
 		close(s->out[i]);
@@ -294,6 +303,8 @@ start(struct shim *s)
 	shim_input_init(s, fds[0]);
 	for (int i = 0; i < 2; i++) {
 		s->out[i] = fds[i + 1];
+		/* a handler may read its own output, and be there first */
+		fcntl(s->out[i], F_SETFL, O_NONBLOCK);
 		s->spools[i] =
 		    spool_new(s->dir, JOBDIR_STREAM(i), s->spec.output_max);
 	}

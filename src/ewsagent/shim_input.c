@@ -85,6 +85,8 @@ shim_input_ready(struct shim *s, short revents)
 {
 	if ((revents & POLLOUT) != 0)
 		pour(s);
-	if (s->input.fd != -1 && (revents & (POLLERR | POLLNVAL)) != 0)
+	/* Linux says ERR when the reader has gone, macOS says HUP */
+	if (s->input.fd != -1 &&
+	    (revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
 		shim_input_shut(s);
 }

@@ -81,22 +81,22 @@ fence(void)
 	closedir(d);
 }
 
-static void
+static bool
 arrange_fds(const struct spawn *s, const struct pipes *p)
 {
-	int null;
+	int from[3] = { p->ends[0][0], p->ends[1][1], p->ends[2][1] };
 
-	if (s->in == SPAWN_NULL) {
-		null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		for (int fd = 0; fd <= 2; fd++)
-			dup2(null, fd);
-	} else {
-		dup2(s->in == SPAWN_FILE ? s->in_fd : p->ends[0][0], 0);
-		dup2(p->ends[1][1], 1);
-		dup2(p->ends[2][1], 2);
-	}
+	if (s->in == SPAWN_FILE)
+		from[0] = s->in_fd;
+	if (s->in == SPAWN_NULL)
+		from[0] = from[1] = from[2] =
+		    open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd <= 2; fd++)
+		if (dup2(from[fd], fd) == -1)
+			return false;
 	for (unsigned i = 0; i < s->n_keep; i++)
 		fcntl(s->keep[i], F_SETFD, 0);
+	return true;
 }
 
 /* Between fork and exec: async-signal-safe calls only, and memory is our
@@ -114,12 +114,13 @@ child(const struct spawn *s, const struct pipes *p, pid_t parent)
 	umask(022);
 	if (s->with_us)
 		port_die_with(parent, SIGKILL);
-	arrange_fds(s, p);
-	f.chdir = chdir(s->cwd) == -1;
-	if (!f.chdir) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		execve(s->path, s->argv, s->env);
+	if (arrange_fds(s, p)) {
+		f.chdir = chdir(s->cwd) == -1;
+		if (!f.chdir) {
+			sigemptyset(&none);
+			sigprocmask(SIG_SETMASK, &none, NULL);
+			execve(s->path, s->argv, s->env);
+		}
 	}
 	f.error = errno;
 	while (write(p->ends[3][1], &f, sizeof f) == -1 && errno == EINTR)

@@ -82,6 +82,7 @@ struct work {
 	size_t n_ended;
 	struct job *again; /* started in the ledger, wait for a process */
 	size_t n_again;
+	bool trying; /* those of 'again' */
 	size_t n_held, held_bytes;
 	struct backoff backoff;
 	size_t keep; /* bytes of each stream in an end */

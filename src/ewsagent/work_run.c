@@ -88,7 +88,7 @@ wait_for_room(struct job *j, const char *why)
 	    "spawn", LOG_WARN, "command %s waits: %s", log_q(j->id), why);
 	j->waiting = true;
 	DL_APPEND(w->again, j);
-	if (++w->n_again == 1) /* the others are tried with it */
+	if (++w->n_again == 1 && !w->trying) /* the others come with it */
 		work_soon(w, (uint64_t)backoff_next(&w->backoff));
 }
 
@@ -155,7 +155,9 @@ on_failed(void *arg, bool later, const char *error)
 
 	j->run = NULL;
 	j->state = JOB_STARTING;
-	if (later)
+	if (later && j->adopted && !j->this_boot && !j->probing)
+		work_lost(j, error); /* of another boot it proves nothing */
+	else if (later)
 		wait_for_room(j, error);
 	else if (j->probing)
 		work_probed(j, NULL);
@@ -303,15 +305,20 @@ work_start(struct job *j)
 void
 work_start_again(struct work *w)
 {
-	struct job *list = w->again, *j, *next;
+	size_t left = w->n_again; /* those that come back go to the end */
+	struct job *j;
 
-	w->again = NULL;
-	w->n_again = 0;
-	DL_FOREACH_SAFE (list, j, next) {
-		DL_DELETE(list, j);
+	w->trying = true;
+	/* from the list itself: one that starts may cancel another */
+	while (left-- > 0 && (j = w->again) != NULL) {
+		DL_DELETE(w->again, j);
+		w->n_again--;
 		j->waiting = false;
 		work_start(j);
 	}
+	w->trying = false;
+	if (w->n_again > 0)
+		work_soon(w, (uint64_t)backoff_next(&w->backoff));
 }
 
 static void

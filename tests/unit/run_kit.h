@@ -32,6 +32,7 @@ struct seen {
 	unsigned notices;
 	/* what stops the loop beside an end */
 	bool at_start, at_shut;
+	bool asks; /* something of the run, at its events */
 	uint64_t at_kept, at_poured;
 };
 
@@ -42,6 +43,8 @@ seen_started(void *arg, int64_t ms)
 
 	assert_true(ms > 0);
 	s->starts++;
+	if (s->asks)
+		run_stop_keeping(s->run);
 	if (s->at_start)
 		loop_stop(s->loop);
 }
@@ -54,6 +57,8 @@ seen_output(void *arg, int stream, uint64_t kept)
 	assert_true(kept >= s->kept[stream]);
 	s->kept[stream] = kept;
 	s->notices++;
+	if (s->asks)
+		run_stop_keeping(s->run);
 	if (s->at_kept > 0 && s->kept[0] >= s->at_kept)
 		loop_stop(s->loop);
 }

@@ -251,6 +251,27 @@ one_that_ignores_term_is_killed(void **state)
 	seen_close(&s);
 }
 
+/* A hub, or a person, repeats what seems not to be heard. */
+static void
+asking_again_does_not_put_the_kill_off(void **state)
+{
+	struct run_spec spec = plain_spec("c",
+	    script(*state, "trap '' TERM; echo up; while :; do sleep 1; done"));
+	struct seen s;
+
+	seen_open(&s, *state);
+	s.at_kept = 3;
+	seen_start(&s, &spec);
+	loop_run(s.loop);
+	s.at_kept = 0;
+	run_ask(s.run, SIGTERM, 100, RUN_CANCELLED);
+	run_ask(s.run, SIGTERM, RUN_GRACE_MAX_MS, RUN_CANCELLED);
+	loop_run(s.loop);
+	assert_int_equal(s.end.why, RUN_CANCELLED);
+	assert_int_equal(s.end.signal, SIGKILL);
+	seen_close(&s);
+}
+
 /* No shell, which would unblock its signals itself. */
 static void
 no_signal_is_blocked(void **state)
@@ -576,6 +597,7 @@ main(void)
 		SCRATCH_TEST(it_leads_a_session_of_its_own_and_has_our_umask),
 		SCRATCH_TEST(big_input_that_nobody_reads_hurts_nobody),
 		SCRATCH_TEST(one_that_ignores_term_is_killed),
+		SCRATCH_TEST(asking_again_does_not_put_the_kill_off),
 		SCRATCH_TEST(one_that_heeds_term_ends_with_its_own_status),
 		SCRATCH_TEST(a_cancel_at_once_is_not_lost),
 		SCRATCH_TEST(a_daemon_that_keeps_stdout_holds_nothing_up),

@@ -199,6 +199,75 @@ a_killed_shim_is_lost_and_takes_its_handler_along(void **state)
 	seen_close(&s);
 }
 
+/* Descriptors run out, but for 'left'. */
+static void
+run_short(struct rlimit *before, rlim_t left)
+{
+	struct rlimit low;
+	int next = dup(0);
+
+	assert_true(next != -1);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+	low = *before;
+	low.rlim_cur = (rlim_t)next + left;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+}
+
+/* Else it would be run again, or told as interrupted, while it runs. */
+static void
+without_descriptors_what_runs_is_not_taken_for_gone(void **state)
+{
+	struct run_spec spec = plain_spec("c", waiting(*state, "exit 7"));
+	struct err err = ERR_INIT;
+	struct rlimit before;
+	struct seen s;
+	bool later = false;
+
+	start_and_be_killed(*state, &spec);
+	for (rlim_t left = 0; left < 3; left++) {
+		seen_open(&s, *state);
+		run_short(&before, left);
+		assert_null(run_start(s.runs, &spec, &s, &later, &err));
+		assert_true(later);
+		assert_int_equal(find(&s, "c"), RUN_ALIVE);
+		for (int i = 0; i < 3; i++)
+			uv_run(loop_uv(s.loop), UV_RUN_NOWAIT);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_int_equal(s.fails + s.losses, 0);
+		if (left < 2)
+			seen_close(&s);
+	}
+	go(*state);
+	loop_run(s.loop);
+	assert_int_equal(s.ends, 1);
+	assert_int_equal(s.end.code, 7);
+	seen_close(&s);
+}
+
+/* Of one whose shim is gone before it has said a word. */
+static void
+at_its_last_events_the_run_is_still_there(void **state)
+{
+	struct run_spec spec = plain_spec("c", waiting(*state, "exit 7"));
+	struct rlimit before;
+	struct seen s;
+
+	start_and_be_killed(*state, &spec);
+	seen_open(&s, *state);
+	s.asks = true;
+	run_short(&before, 0);
+	assert_int_equal(find(&s, "c"), RUN_ALIVE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	go(*state);
+	wait_unheld(&s, "c");
+	loop_run(s.loop);
+	assert_int_equal(s.starts, 1);
+	assert_int_equal(s.kept[0], 8);
+	assert_int_equal(s.ends, 1);
+	seen_close(&s);
+}
+
 static void
 what_was_prepared_and_not_started_is_none(void **state)
 {
@@ -571,6 +640,9 @@ main(void)
 		SCRATCH_TEST(freeing_lets_go_of_what_runs),
 		SCRATCH_TEST(a_newer_agent_replaces_the_one_before),
 		SCRATCH_TEST(a_killed_shim_is_lost_and_takes_its_handler_along),
+		SCRATCH_TEST(
+		    without_descriptors_what_runs_is_not_taken_for_gone),
+		SCRATCH_TEST(at_its_last_events_the_run_is_still_there),
 		SCRATCH_TEST(what_was_prepared_and_not_started_is_none),
 		SCRATCH_TEST(a_torn_end_is_no_end),
 		SCRATCH_TEST(sweeping_spares_what_is_wanted_and_what_runs),

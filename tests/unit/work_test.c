@@ -474,6 +474,34 @@ a_shortage_delays_and_loses_nothing(void **state)
 	close_rig(&r);
 }
 
+/* One that waits for room, too, and whose turn is next. */
+static void
+one_that_waits_for_room_can_be_cancelled_by_another_that_does(void **state)
+{
+	struct rlimit before;
+	struct rig r;
+	json_t *ack;
+
+	open_rig(&r, *state);
+	handler(&r, "mark", mark);
+	start(&r);
+	take(&r, "x", "cancel_scheduled", "\"payload\":{\"schedule_id\":\"a\"}",
+	    true);
+	take(&r, "a", "mark", "", true);
+	no_more_files(&before, 0);
+	while (number(&r, "waiting") < 2)
+		turn(&r);
+	restore_files(&before);
+	told(&r, "x", "completed");
+	ack = told(&r, "a", "failed");
+	assert_string_equal(js_str(ack, "reason"), "cancelled");
+	assert_int_equal(number(&r, "waiting"), 0);
+	take(&r, "b", "mark", "", true);
+	told(&r, "b", "completed");
+	assert_string_equal(read_log(&r), "b\n");
+	close_rig(&r);
+}
+
 /* A slot becomes free while b is on its way to the disk. */
 static void
 a_newcomer_does_not_overtake_one_being_entered(void **state)
@@ -569,6 +597,8 @@ main(void)
 		SCRATCH_TEST(output_that_nobody_takes_is_cut_and_counted),
 		SCRATCH_TEST(the_tail_is_always_text),
 		SCRATCH_TEST(a_shortage_delays_and_loses_nothing),
+		SCRATCH_TEST(
+		    one_that_waits_for_room_can_be_cancelled_by_another_that_does),
 		SCRATCH_TEST(a_newcomer_does_not_overtake_one_being_entered),
 		SCRATCH_TEST(
 		    an_unknown_id_is_answered_as_lost_and_an_old_one_with_its_end),
