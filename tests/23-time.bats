@@ -300,6 +300,18 @@ history_has() {
 	until_true 10 grep -q '"payload":{"n":0.10,"send_at":"'"${at%Z}"'.000Z"}' "$D/seen"
 }
 
+@test "at_edge: a send_at that is null gives way to the time that was asked" {
+	start_ewsd
+	s=$(($(date +%s) + 3600))
+	at=$(jq -rn "$s | todate")
+	for payload in '{"send_at":null}' '{"n":1,"send_at":null}'; do
+		run -0 op '{"op":"send","agent":"a","type":"schedule_message","queue_unknown":true,"payload":'"$payload"',"at_edge":true,"at_ms":'$s'000}'
+		id=$(jq -r .result.command_id <<<"$output")
+		ewsctl -o json command "$id" >"$D/shown"
+		[ "$(jq -r .payload.send_at "$D/shown")" = "${at%Z}.000Z" ]
+	done
+}
+
 @test "at_edge: fired by the agent on time, with the link down" {
 	effects_handler
 	start_ewsd

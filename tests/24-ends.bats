@@ -89,6 +89,8 @@ logged() {
 	[ "$status" -eq 65 ]
 	op requeue '"command_id":"nosuch"'
 	[ "$status" -eq 1 ]
+	op requeue '"command_id":""'
+	[ "$status" -eq 1 ]
 	op send '"agent":"mini","type":"x","command_id":"live"'
 	op requeue '"command_id":"live"'
 	[ "$status" -eq 65 ]

@@ -3,7 +3,7 @@
 
 load lib/ews
 
-HELLO='{"type":"hello","data":{"instance":"i1"}}'
+HELLO='{"type":"hello","data":{"instance":"i1","can":["run_at","stdin"]}}'
 
 executing() {
 	printf '{"type":"command_ack","data":{"command_id":"%s","status":"executing"}}' "$1"
@@ -200,7 +200,7 @@ text_of() {
 @test "attach, output, input and kept go by poll, too" {
 	start_ewsd
 	poll() {
-		edge_http POST /edge/sync -d '{"edge_agent_id":"mini","protocol":"ews.v1","instance":"i1","hello":{"instance":"i1"},"wait":0,"frames":['"$1"']}'
+		edge_http POST /edge/sync -d '{"edge_agent_id":"mini","protocol":"ews.v1","instance":"i1","hello":{"instance":"i1","can":["run_at","stdin"]},"wait":0,"frames":['"$1"']}'
 		[ "$status" = 200 ]
 	}
 	poll

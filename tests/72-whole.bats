@@ -216,6 +216,11 @@ all_are_flat() {
 	grep -q 'is back' "$D/said"
 }
 
+# by its agent, which heard that the hub has the end
+is_forgotten() {
+	ewsctl -o json command "$1" | grep -q 'confirmed to the agent'
+}
+
 @test "attach after the end: as much as the setting keeps, the gap, the exit status" {
 	start_ewsd --output-keep 1000 --output-wait 1s
 	start_agent
@@ -226,6 +231,7 @@ all_are_flat() {
 		exit 3
 	H
 	run -3 ewsctl send --wait=done --id c1 mini seq
+	until_true 10 is_forgotten c1 # till then its agent has all of it
 	for turn in 1 2; do
 		run -3 --separate-stderr ewsctl attach c1
 		[ "$output" = "$(seq 5000 | tail -c 1000)" ]

@@ -278,6 +278,9 @@ a_tag_has_its_form_and_there_is_an_end_of_them(void **state)
 	assert_string_equal(tag(k, "t1", ""), "ok");
 	assert_string_equal(tag(k, "more", ""), "bad_argument");
 	assert_string_equal(tag(k, "more", "t1"), "ok");
+	pour(many, sizeof many, "t0 ");
+	assert_string_equal(tag(k, many, ""), "bad_argument");
+	assert_string_equal(tag(k, "", many), "bad_argument");
 }
 
 int

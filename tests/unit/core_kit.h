@@ -293,11 +293,15 @@ static inline void
 synced(struct kit *k)
 {
 	struct store_stats s;
+	uint64_t before;
 
+	/* what a flush led to may be written already, and not told */
 	do {
+		store_stats(k->store, &s);
+		before = s.writes;
 		store_flush(k->store);
 		store_stats(k->store, &s);
-	} while (s.waiting > 0);
+	} while (s.waiting > 0 || s.writes != before);
 }
 
 static inline void

@@ -367,6 +367,38 @@ what_the_agent_cannot_hold_the_hub_does(void **state)
 	assert_string_equal(said(&f.log), "c1 ");
 }
 
+/* It would run at once what it is to hold, and not read its input. */
+static void
+an_old_agent_of_ours_holds_nothing_and_takes_no_input(void **state)
+{
+	json_t *about = json_pack("{s:s}", "version", "0.0.9");
+	struct command_request r = a_request("c2");
+	struct err err = ERR_INIT;
+	struct kit *k = *state;
+	struct fake f = fake_link(k);
+	struct agent *a;
+
+	assert_true(try_edge(k, "c1", "echo", NULL));
+	r.stdin_stream = true;
+	send_as(k, &r);
+	a = connect_as(k, &f, LINK_WEBSOCKET, "i1");
+	agent_hello(a, "i1", about, 0);
+	agent_pump(a);
+	synced(k);
+	assert_string_equal(said(&f.log), "confirm:c2 ");
+	assert_string_equal(stored_state(k, "c1"), "scheduled");
+	assert_string_equal(stored_state(k, "c2"), "refused");
+	assert_false(try_edge(k, "c3", "echo", &err));
+	assert_non_null(strstr(err.text, "at_edge"));
+	assert_non_null(strstr(err.text, "upgrade"));
+	json_object_set_new(
+	    about, "can", json_pack("[s,s]", "run_at", "stdin"));
+	agent_hello(a, "i1", about, 0);
+	assert_true(try_edge(k, "c3", "echo", NULL));
+	assert_string_equal(said(&f.log), "c3 ");
+	json_decref(about);
+}
+
 static void
 at_edge_with_late_skip_it_expires_at_the_hub(void **state)
 {
@@ -407,6 +439,7 @@ main(void)
 		KIT_TEST(at_edge_it_takes_no_room_from_what_is_for_now),
 		KIT_TEST(a_foreign_agent_holds_scheduled_messages_only),
 		KIT_TEST(what_the_agent_cannot_hold_the_hub_does),
+		KIT_TEST(an_old_agent_of_ours_holds_nothing_and_takes_no_input),
 		KIT_TEST(at_edge_with_late_skip_it_expires_at_the_hub),
 	};
 

@@ -1,5 +1,6 @@
 #include "ewsd/core/schedule.h"
 
+#include "disk_kit.h"
 #include "time_kit.h"
 
 /* Every minute from T0 on, which is 20 s into one. */
@@ -257,6 +258,54 @@ a_full_queue_is_a_firing_missed_and_told(void **state)
 	assert_string_equal(counts(k, "s"), "1 1 22:16:00.000Z");
 }
 
+/* Thousands that are due in one minute are more than it takes at once. */
+static void
+fire_behind_a_queue(struct scratch *scratch)
+{
+	struct store_remark remark = { .id = "x", .note = "waits" };
+	struct kit *k;
+	void *state;
+
+	(void)scratch;
+	CHECK(kit_setup(&state) == 0);
+	k = state;
+	each_minute(k, "s");
+	clock_advance(&k->clock, FIRST);
+	limit_files(1);
+	while (store_notes(k->store, &remark, 1))
+		continue;
+	core_tick(k->core);
+	CHECK(strcmp(counts(k, "s"), "0 0 22:14:00.000Z") == 0);
+	limit_files(RLIM_INFINITY);
+	synced(k);
+	pass(k, 1000);
+	CHECK(strcmp(counts(k, "s"), "1 0 22:15:00.000Z") == 0);
+	CHECK(strcmp(found(k, "s.20231114T221400Z").state, "accepted") == 0);
+	kit_teardown(&state);
+}
+
+static void
+a_disk_that_is_behind_delays_a_firing_and_loses_none(void **state)
+{
+	struct kit *k = *state;
+
+	in_child(k->scratch, fire_behind_a_queue, 0);
+}
+
+/* Somebody sent a command under the id that a firing will have. */
+static void
+an_id_that_is_taken_is_a_firing_missed_and_told(void **state)
+{
+	struct kit *k = *state;
+
+	each_minute(k, "s");
+	send_it(k, "s.20231114T221400Z", PRIO_NORMAL);
+	pass(k, FIRST);
+	assert_string_equal(counts(k, "s"), "0 1 22:15:00.000Z");
+	assert_non_null(strstr(
+	    history(k, "s").history, "missed(1, a command of that id exists)"));
+}
+
 static void
 a_draining_hub_fires_nothing(void **state)
 {
@@ -356,6 +405,38 @@ a_paused_one_fires_nothing_and_misses_nothing(void **state)
 	assert_string_equal(counts(k, "s"), "1 0 22:25:00.000Z");
 	assert_non_null(
 	    strstr(history(k, "s").history, "paused(-) resumed(-) fired("));
+}
+
+/* Else it would fire no more, though the asker heard that it does. */
+static void
+pause_on_a_full_disk(struct scratch *scratch)
+{
+	struct told t = { 0 };
+	struct schedule *s;
+	struct kit *k;
+	void *state;
+
+	(void)scratch;
+	CHECK(kit_setup(&state) == 0);
+	k = state;
+	each_minute(k, "s");
+	s = schedule_find(k->core, "s");
+	limit_files(1);
+	CHECK(schedule_pause(s, true, on_told, &t, NULL));
+	while (t.done == 0)
+		store_flush(k->store);
+	CHECK(strcmp(t.code, "io") == 0);
+	CHECK(schedule_next(s) == T0 + FIRST);
+	limit_files(RLIM_INFINITY);
+	kit_teardown(&state);
+}
+
+static void
+a_pause_that_the_disk_refuses_is_none(void **state)
+{
+	struct kit *k = *state;
+
+	in_child(k->scratch, pause_on_a_full_disk, 0);
 }
 
 static void
@@ -483,12 +564,15 @@ main(void)
 		KIT_TEST(with_late_skip_all_that_passed_are_missed),
 		KIT_TEST(a_year_of_seconds_is_caught_up_with_at_once),
 		KIT_TEST(a_full_queue_is_a_firing_missed_and_told),
+		KIT_TEST(a_disk_that_is_behind_delays_a_firing_and_loses_none),
+		KIT_TEST(an_id_that_is_taken_is_a_firing_missed_and_told),
 		KIT_TEST(a_draining_hub_fires_nothing),
 		KIT_TEST(a_clock_that_goes_back_a_little_fires_nothing_again),
 		KIT_TEST(a_clock_that_goes_back_far_is_followed),
 		KIT_TEST(a_clock_set_back_while_the_hub_was_down_is_followed),
 		KIT_TEST(a_time_that_comes_again_is_not_fired_again),
 		KIT_TEST(a_paused_one_fires_nothing_and_misses_nothing),
+		KIT_TEST(a_pause_that_the_disk_refuses_is_none),
 		KIT_TEST(a_cancelled_one_is_gone_its_commands_go_on),
 		KIT_TEST(cancelled_while_it_fires_it_is_gone_all_the_same),
 		KIT_TEST(the_same_again_is_one_another_content_a_conflict),

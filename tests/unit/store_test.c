@@ -435,6 +435,26 @@ pruning_forgets_what_is_old_and_what_is_too_many(void **state)
 	store_close(st);
 }
 
+/* As a command that was planned for a day much later. */
+static void
+what_ended_last_is_forgotten_last(void **state)
+{
+	static const struct store_filter all = { .limit = 100 };
+	struct store *st = must_open(*state);
+
+	for (const char *id = "abcd"; *id != '\0'; id++)
+		accept_new(st, (char[]){ *id, '\0' });
+	step(st, "c", CMD_DONE, 1000);
+	step(st, "d", CMD_DONE, 2000);
+	step(st, "b", CMD_DONE, 2000);
+	step(st, "a", CMD_DONE, 9000);
+	assert_true(store_prune(st, 0, 2));
+	assert_string_equal(list(st, &all).text, "d:done a:done ");
+	assert_true(store_prune(st, 5000, 100));
+	assert_string_equal(list(st, &all).text, "a:done ");
+	store_close(st);
+}
+
 static void
 forget_verdict(void *arg, enum store_accepted a, const struct store_command *c,
     const struct err *err)
@@ -534,6 +554,7 @@ main(void)
 		SCRATCH_TEST(what_has_not_ended_is_loaded_by_seq),
 		SCRATCH_TEST(a_list_is_filtered_and_newest_first),
 		SCRATCH_TEST(pruning_forgets_what_is_old_and_what_is_too_many),
+		SCRATCH_TEST(what_ended_last_is_forgotten_last),
 		SCRATCH_TEST(pruning_goes_on_while_there_is_more_than_one_load),
 		SCRATCH_TEST(an_agent_keeps_what_is_not_said_again),
 	};

@@ -128,6 +128,22 @@ agent_each(struct core *core, agent_fn *fn, void *arg)
 	free(all);
 }
 
+bool
+agent_can(const struct agent *a, const char *what)
+{
+	const json_t *word;
+	size_t i;
+
+	if (!a->ours || a->about == NULL)
+		return a->ours;
+	json_array_foreach(js_get(a->about, "can"), i, word)
+	{
+		if (str_eq(json_string_value(word), what))
+			return true;
+	}
+	return false;
+}
+
 void
 agent_heard(struct agent *a)
 {

@@ -119,6 +119,10 @@ void agent_pump(struct agent *);
  * written to disk before it is sent): deliver follows. A poll that does not
  * wait is answered when this is false, or after a while. */
 bool agent_busy(const struct agent *);
+/* Does it know what came to ews.v1 later ("run_at", "stdin")? Not an older
+ * one of ours, which would pass over the word and run the command. Of one
+ * that said nothing of itself yet: true. */
+bool agent_can(const struct agent *, const char *what);
 /* Anything came in: last seen. */
 void agent_heard(struct agent *);
 /* Merges and stores; handed over now or at the next connection. */

@@ -147,6 +147,14 @@ put_about(json_t *o, const struct agent *a)
 		    o, "clock_skew_ms", json_integer(a->skew_ms));
 }
 
+/* One that commands only wait for has not. */
+static bool
+ever_seen(const struct agent *a)
+{
+	return a->last_ms > a->first_ms || a->messages_in > 0 ||
+	       a->kind != LINK_NONE;
+}
+
 json_t *
 agent_json(const struct agent *a, bool full)
 {
@@ -164,7 +172,8 @@ agent_json(const struct agent *a, bool full)
 	js_put_str(o, "instance", a->instance[0] != '\0' ? a->instance : NULL);
 	put_about(o, a);
 	js_put_time(o, "first_seen", a->first_ms);
-	js_put_time(o, "last_seen", a->last_ms);
+	if (ever_seen(a))
+		js_put_time(o, "last_seen", a->last_ms);
 	if (up) {
 		js_put_time(o, "connected_at", a->connected_ms);
 		js_put_str(o, "address", a->address);

@@ -325,26 +325,32 @@ take_in(struct core *core, const struct command_request *r, struct agent *a,
 }
 
 /* An agent that speaks no ews.v1 holds only what has its own time, and takes
- * no input. One that never came may yet turn out to be ours; if not, the hub
- * holds the one (planned_hold) and ends the other (input_refuse). */
+ * no input; nor does an old one of ours. One that never came may yet turn out
+ * to be a new one; if not, the hub holds the one (planned_hold) and ends the
+ * other (input_refuse). */
 static bool
 edge_can(
     const struct agent *a, const struct command_request *r, struct err *err)
 {
 	bool came =
 	    a->ours || a->link != NULL || a->connects > 0 || a->polled_ms != 0;
+	bool input = r->stdin_stream && !agent_can(a, "stdin");
+	bool hold = r->at_edge && !planned_edge_can(a, r->type);
 
-	if (r->stdin_stream && came && !a->ours) {
+	if (!came || (!input && !hold))
+		return true;
+	if (a->ours)
+		err_set(err, EXIT_DATA, "bad_argument",
+		    "%s: the ewsagent of %s is too old for that: upgrade it",
+		    input ? "stdin" : "at_edge", a->id);
+	else if (input)
 		err_set(err, EXIT_DATA, "bad_argument",
 		    "stdin: %s speaks no ews.v1 and takes no input", a->id);
-		return false;
-	}
-	if (!r->at_edge || !came || planned_edge_can(a, r->type))
-		return true;
-	err_set(err, EXIT_DATA, "bad_argument",
-	    "at_edge: %s speaks no ews.v1 and holds only schedule_message, "
-	    "not %s",
-	    a->id, r->type);
+	else
+		err_set(err, EXIT_DATA, "bad_argument",
+		    "at_edge: %s speaks no ews.v1 and holds only "
+		    "schedule_message, not %s",
+		    a->id, r->type);
 	return false;
 }
 

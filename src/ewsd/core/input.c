@@ -93,10 +93,12 @@ input_refuse(struct command *c)
 {
 	struct store_outcome how = STORE_OUTCOME_INIT;
 
-	if (!(c->flags & STORE_STDIN) || c->agent->ours)
+	if (!(c->flags & STORE_STDIN) || agent_can(c->agent, "stdin"))
 		return false;
 	how.reason = "not_allowed";
-	how.error = "the agent speaks no ews.v1 and takes no input";
+	how.error = c->agent->ours
+			? "the agent is too old to take input: upgrade it"
+			: "the agent speaks no ews.v1 and takes no input";
 	command_finish(
 	    c, CMD_REFUSED, &how, core_wall(c->core), NULL, NULL, NULL);
 	return true;
@@ -273,7 +275,8 @@ command_input_acked(struct core *core, struct agent *from, const char *id,
 	int64_t offset = ack->offset;
 	struct input_state *in;
 
-	if (c == NULL || c->agent != from || c->end != NULL || offset < 0)
+	if (c == NULL || c->agent != from || c->end != NULL || offset < 0 ||
+	    offset > OFFSET_MAX)
 		return;
 	input_expect(c);
 	in = c->input;

@@ -126,7 +126,8 @@ planned_tick(struct core *core)
 bool
 planned_edge_can(const struct agent *a, const char *type)
 {
-	return a->ours || strcmp(type, "schedule_message") == 0;
+	return a->ours ? agent_can(a, "run_at")
+		       : strcmp(type, "schedule_message") == 0;
 }
 
 bool

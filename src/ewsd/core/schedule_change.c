@@ -17,6 +17,7 @@ struct asked {
 	char *id;
 	schedule_done_fn *done;
 	void *arg;
+	bool paused; /* that was asked */
 };
 
 static struct asked *
@@ -24,7 +25,8 @@ asked_new(struct schedule *s, schedule_done_fn *done, void *arg)
 {
 	struct asked *a = mem_alloc(sizeof *a);
 
-	*a = (struct asked){ s->core, mem_dup(s->id), done, arg };
+	*a =
+	    (struct asked){ s->core, mem_dup(s->id), done, arg, s->row.paused };
 	return a;
 }
 
@@ -228,6 +230,16 @@ schedule_submit(struct core *core, const struct schedule_request *r,
 
 /* ---- pausing ------------------------------------------------------------- */
 
+/* The disk did not take it, and the asker is told so: it is as before. */
+static void
+unset(struct schedule *s, const struct asked *a)
+{
+	if (s->row.paused != a->paused)
+		return; /* asked otherwise since */
+	s->row.paused = !a->paused;
+	schedule_arm(s);
+}
+
 static void
 on_set(void *arg, const struct err *err)
 {
@@ -240,6 +252,8 @@ on_set(void *arg, const struct err *err)
 		    "schedule %s was cancelled meanwhile", a->id);
 	if (s == NULL && err == NULL)
 		err = &none;
+	if (s != NULL && err != NULL)
+		unset(s, a);
 	a->done(a->arg, err == NULL ? s : NULL, false, err);
 	asked_free(a);
 }

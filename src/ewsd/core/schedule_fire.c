@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "ewsd/core/schedule_priv.h"
+#include "lib/exit.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -123,6 +124,15 @@ set_last(struct schedule *s, const char *id)
 	s->row.last_command = s->last[0] != '\0' ? s->last : NULL;
 }
 
+static void
+fire_soon(struct schedule *s)
+{
+	schedule_arm(s);
+	if (s->due.place != 0)
+		due_put(&s->core->schedules->due, &s->due,
+		    core_wall(s->core) + RETRY_MS);
+}
+
 /* Nothing of it is on disk: again in a while. */
 static void
 undo(struct schedule *s, const struct fire *f)
@@ -132,10 +142,7 @@ undo(struct schedule *s, const struct fire *f)
 	s->row.missed = f->missed;
 	s->row.fired--;
 	set_last(s, f->last);
-	schedule_arm(s);
-	if (s->due.place != 0)
-		due_put(&s->core->schedules->due, &s->due,
-		    core_wall(s->core) + RETRY_MS);
+	fire_soon(s);
 }
 
 static void
@@ -263,16 +270,35 @@ submit(struct schedule *s, const struct round *r, const char *id,
 	return ok;
 }
 
+/* Refused, though it has the form and its queue has room: too much waits for
+ * the disk just now. */
+static bool
+will_do_soon(const struct schedule *s, const struct err *refused)
+{
+	const struct agent *a = agent_find(s->core, s->row.agent);
+	struct err err = ERR_INIT;
+
+	return refused->status == EXIT_RETRY && !s->core->draining &&
+	       a != NULL && command_room(s->core, a, s->weight, &err);
+}
+
 static void
 fire(struct schedule *s, const struct round *r, int64_t now)
 {
 	struct fire *f = fire_new(s, planned_late(r->due_ms, now));
 	struct store_schedule before = s->row;
 	struct err err = ERR_INIT;
+	struct command *there;
 	char id[129];
 
 	name_firing(id, sizeof id, s, r->due_ms);
-	if (command_find(s->core, id) != NULL) { /* the clock went back */
+	there = command_find(s->core, id);
+	if (there != NULL && !str_eq(there->schedule, s->id)) {
+		free(f);
+		miss(s, r, "a command of that id exists");
+		return;
+	}
+	if (there != NULL) { /* the clock went back */
 		s->row.next_ms = r->next_ms;
 		schedule_save(s, NULL, NULL);
 		schedule_arm(s);
@@ -291,7 +317,10 @@ fire(struct schedule *s, const struct round *r, int64_t now)
 	s->row = before;
 	set_last(s, f->last);
 	free(f);
-	miss(s, r, err.text);
+	if (will_do_soon(s, &err))
+		fire_soon(s);
+	else
+		miss(s, r, err.text);
 }
 
 /* ---- time ------------------------------------------------------------------- */

@@ -88,6 +88,12 @@ words_ok(const json_t *words, const char *key, struct err *err)
 	const json_t *item;
 	size_t i;
 
+	/* before they are sorted in one by one: a line has room for many */
+	if (json_array_size(words) > TAGS_MAX) {
+		err_set(err, EXIT_DATA, "bad_argument",
+		    "%s: at most %d tags at a time", key, TAGS_MAX);
+		return false;
+	}
 	json_array_foreach(words, i, item)
 	{
 		if (json_is_string(item) && tag_ok(json_string_value(item)))

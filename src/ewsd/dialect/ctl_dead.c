@@ -57,7 +57,8 @@ take_which(struct ctl_ask *ask, const json_t *request, struct store_filter *f,
 		return false;
 	}
 	if (f->id != NULL &&
-	    !str_copy(ask->command_id, sizeof ask->command_id, f->id)) {
+	    (*f->id == '\0' ||
+		!str_copy(ask->command_id, sizeof ask->command_id, f->id))) {
 		err_set(err, EXIT_NEGATIVE, "command_unknown",
 		    "no command of that id");
 		return false;

@@ -63,6 +63,36 @@ kinds_ok(
 	return why == NULL;
 }
 
+/* Before the closing brace; all that is there stays as it is. */
+static char *
+append_send_at(
+    const char *text, size_t len, const char *at, bool empty, size_t *out_len)
+{
+	struct buf b;
+	char *out;
+
+	while (text[len - 1] != '}')
+		len--;
+	buf_init(&b, SIZE_MAX / 2);
+	buf_add(&b, text, len - 1);
+	buf_printf(&b, "%s\"send_at\":\"%s\"}", empty ? "" : ",", at);
+	out = buf_take(&b, out_len);
+	buf_fini(&b);
+	return out;
+}
+
+/* One that is null gives way: a key must not stand there twice. */
+static char *
+replace_send_at(json_t *o, const char *at, size_t *len)
+{
+	char *out;
+
+	json_object_set_new(o, "send_at", json_string(at));
+	out = js_write(o);
+	*len = out != NULL ? strlen(out) : 0;
+	return out;
+}
+
 /* PROTOCOL 2.5: the time of this type is in its payload. The rest of the
  * payload's bytes stay as they are. */
 static bool
@@ -72,21 +102,16 @@ add_send_at(struct command_request *r, char **heap, struct err *err)
 	size_t len = r->payload != NULL ? r->payload_len : 2;
 	json_t *o = js_read_object(text, len, err);
 	char at[CLOCK_TEXT_SIZE];
-	struct buf b;
 
 	if (o == NULL)
 		return false;
+	clock_text(at, r->run_at_ms);
 	if (js_get(o, "send_at") == NULL) {
-		json_object_del(o, "send_at"); /* null */
-		while (text[len - 1] != '}')
-			len--;
-		buf_init(&b, SIZE_MAX / 2);
-		buf_add(&b, text, len - 1);
-		buf_printf(&b, "%s\"send_at\":\"%s\"}",
-		    json_object_size(o) > 0 ? "," : "",
-		    clock_text(at, r->run_at_ms));
-		r->payload = *heap = buf_take(&b, &r->payload_len);
-		buf_fini(&b);
+		*heap = json_object_get(o, "send_at") != NULL
+			    ? replace_send_at(o, at, &r->payload_len)
+			    : append_send_at(text, len, at,
+				  json_object_size(o) == 0, &r->payload_len);
+		r->payload = *heap;
 	}
 	json_decref(o);
 	return r->payload != NULL;
@@ -98,6 +123,11 @@ ctl_take_time(const struct ctl_ask *ask, const json_t *request,
 {
 	int64_t now = core_wall(ask_core(ask));
 
+	if (js_int(request, "at_ms", 0) > now + AHEAD_MAX_MS) {
+		err_set(err, EXIT_DATA, "bad_argument",
+		    "at_ms: is more than ten years ahead");
+		return false;
+	}
 	if (!js_take_int(
 		request, "at_ms", 1, now + AHEAD_MAX_MS, &r->run_at_ms, err) ||
 	    !js_take_int(request, "ttl_ms", 1, AHEAD_MAX_MS, &r->ttl_ms, err) ||

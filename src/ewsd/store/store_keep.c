@@ -81,31 +81,40 @@ struct prune {
 	struct store *store;
 	int64_t before_ms;
 	int64_t keep;
-	int64_t too_many; /* seq; this and what is older; -1: not yet known */
+	bool counted;
+	/* what ended then, or the one with that seq, and all before is too
+	 * many */
+	int64_t too_many_ms, too_many_seq;
 	int forgot; /* commands, this time */
 };
 
-/* The oldest 250 that ended, of these what is too old or too many. */
+/* The 250 that ended first, of these what is too old or too many. */
 #define PRUNED                                                                 \
 	"seq IN (SELECT seq FROM (SELECT seq, updated_ms FROM commands"        \
-	" WHERE ended = 1 ORDER BY seq LIMIT 250)"                             \
-	" WHERE updated_ms < ?1 OR seq <= ?2)"
+	" INDEXED BY commands_over WHERE ended = 1"                            \
+	" ORDER BY updated_ms, seq LIMIT 250)"                                 \
+	" WHERE updated_ms < ?1 OR (updated_ms, seq) <= (?2, ?3))"
 
-/* Once for many loads: to count them takes longer than to forget some. */
+/* Once for many loads: to count them takes longer than to forget some. What
+ * is too old goes anyway. */
 static bool
 count_back(struct db *db, struct prune *p, struct err *err)
 {
-	sqlite3_stmt *q = db_sql(db, "SELECT seq FROM commands WHERE ended = 1"
-				     " ORDER BY seq DESC LIMIT 1 OFFSET ?1");
+	sqlite3_stmt *q = db_sql(db,
+	    "SELECT updated_ms, seq FROM commands INDEXED BY commands_over"
+	    " WHERE ended = 1 AND updated_ms >= ?2"
+	    " ORDER BY updated_ms DESC, seq DESC LIMIT 1 OFFSET ?1");
 	int got;
 
-	if (p->too_many != -1)
+	if (p->counted)
 		return true;
 	sqlite3_bind_int64(q, 1, p->keep);
+	sqlite3_bind_int64(q, 2, p->before_ms);
 	got = db_row(q, err);
-	if (got != -1)
-		p->too_many = got == 1 ? sqlite3_column_int64(q, 0) : 0;
-	return got != -1;
+	p->counted = got != -1;
+	p->too_many_ms = got == 1 ? sqlite3_column_int64(q, 0) : INT64_MIN;
+	p->too_many_seq = got == 1 ? sqlite3_column_int64(q, 1) : 0;
+	return p->counted;
 }
 
 static bool
@@ -114,7 +123,8 @@ forget(struct db *db, const char *sql, const struct prune *p, struct err *err)
 	sqlite3_stmt *q = db_sql(db, sql);
 
 	sqlite3_bind_int64(q, 1, p->before_ms);
-	sqlite3_bind_int64(q, 2, p->too_many);
+	sqlite3_bind_int64(q, 2, p->too_many_ms);
+	sqlite3_bind_int64(q, 3, p->too_many_seq);
 	return db_step(q, err);
 }
 
@@ -163,7 +173,6 @@ store_prune(struct store *s, int64_t before_ms, uint64_t keep)
 	p->store = s;
 	p->before_ms = before_ms;
 	p->keep = keep > INT64_MAX ? INT64_MAX : (int64_t)keep;
-	p->too_many = -1;
 	if (db_submit(s->db, DB_MAY, prune_job, pruned, p, NULL))
 		return true;
 	free(p);

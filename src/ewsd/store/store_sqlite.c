@@ -138,7 +138,10 @@ static const char *const migrations[] = {
 	" output_bytes INTEGER,"
 	" output BLOB" /* its last part */
 	");"
-	"CREATE INDEX job_runs_job ON job_runs (host, name, n);",
+	"CREATE INDEX job_runs_job ON job_runs (host, name, n);"
+	/* What ended first is forgotten first, and what was accepted long
+	 * before it ran is not among it. */
+	"CREATE INDEX commands_over ON commands (updated_ms) WHERE ended = 1;",
 	NULL
 };
 
