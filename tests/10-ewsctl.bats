@@ -56,6 +56,37 @@ load lib/ews
 	check help nosuchverb
 }
 
+@test "ewsctl: a flag that the verb has not is told, and not ignored" {
+	check() {
+		local said=$1
+		shift
+		run -64 --separate-stderr ewsctl "$@"
+		[ -z "$output" ]
+		[[ $stderr == *"$said"* ]] || { echo "$stderr"; return 1; }
+	}
+	check "--agent goes with ewsctl dead, schedules" commands --agent mini
+	check "not with agents; see ewsctl help agents" -n 5 agents
+	check "--arg goes with ewsctl send" run --arg x a b
+	check "--wait goes with ewsctl send" run --wait=accepted a b
+	for flag in --parallel=2 --canary=1 --abort-after=1 --need=1 --group; do
+		check "${flag%=*} goes with --target" run "$flag" a b
+	done
+	check "--tz goes with --at" send --tz Europe/Berlin a b
+	# what stands in a file is for the verbs that know it
+	printf 'limit = 5\nparallel = 2\ntz = UTC\n' >"$D/c.conf"
+	for verb in agents "run a b" "send a b"; do
+		# shellcheck disable=SC2086 # words
+		run -69 ewsctl --config "$D/c.conf" $verb
+	done
+}
+
+@test "ewsctl: a time that is too long says how long it may be" {
+	for t in 99999999h 99999999999999999999 100000h; do
+		run -64 ewsctl run --ttl "$t" a b
+		[[ $output == *"--ttl"*"at most 365 d"* ]]
+	done
+}
+
 @test "ewsctl: data that is wrong exits 65" {
 	mkdir -p "$SOCK"
 	run -65 ewsctl send a b '{"x":'

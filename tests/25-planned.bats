@@ -527,6 +527,8 @@ end_feed() {
 	check "--all" dead requeue
 	check "--all" dead drop --agent mini
 	check "an ID" dead drop --all x
+	check "for the list" dead requeue --all --limit 1
+	check "for the list" dead drop --all --before 7
 	check "ends in" dead --state started
 	check "wait" wait nobody mini
 	check "online" wait agent mini done
@@ -750,4 +752,42 @@ end_feed() {
 	run -0 ewsctl agent mini -o json
 	[ "$(jq -c .given_tags <<<"$output")" = '["eu"]' ]
 	run -1 ewsctl tag nobody +x
+}
+
+@test "send --wait: what ended before the step is told, and is no success" {
+	start_ewsd
+	late() {
+		ewsctl send --queue-unknown --ttl 200ms "$@"
+	}
+	for step in delivered received started; do
+		run -1 --separate-stderr late --wait=$step absent echo
+		[[ $stderr == *" has ended: expired"* ]]
+	done
+	run -125 --separate-stderr late --wait=done absent echo
+	[[ $stderr == *"absent echo: expired"* ]]
+	run -1 --separate-stderr late --wait=started --lines - \
+		<<<'{"agent":"absent","type":"echo"}'
+	[[ $stderr == *"line 1: "*" has ended: expired"* ]]
+}
+
+@test "agents: one that has never come was never seen" {
+	start_ewsd
+	ewsctl send --queue-unknown absent echo
+	run -0 ewsctl agents
+	[[ $output == "absent "*"1 waiting  never seen" ]]
+	[ "$(ewsctl agent absent --jq 'has("last_seen")')" = false ]
+	start_agent absent
+	run -0 ewsctl agents
+	[[ $output == "absent "*"seen 20"* ]]
+	end_process "$AGENT_PID"
+	end_process "$HUB_PID"
+	restart_ewsd
+	run -0 ewsctl agents
+	[[ $output == "absent "*"seen 20"* ]]
+}
+
+@test "--at: too far ahead is said in words" {
+	start_ewsd
+	run -65 ewsctl send --queue-unknown --at 9999-12-31T23:59:59Z a echo
+	[[ $output == *"more than ten years ahead"* ]]
 }

@@ -290,6 +290,19 @@ begun() {
 	run -1 ewsctl send --target a,gone echo
 }
 
+@test "send --target: the summary names the step, not an end that nobody saw" {
+	fleet a1 a2
+	end_process "$AGENT_PID"
+	until_true 5 agent_is a2 offline
+	run -0 --separate-stderr ewsctl send --target all picky
+	[[ $stderr == *"2 of 2 accepted"* ]]
+	run -0 --separate-stderr ewsctl send -o json --target all picky
+	[ "$(jq -r .outcome <<<"$output" | sort -u)" = accepted ]
+	run -1 --separate-stderr ewsctl send --target all --wait=started \
+		--ttl 500ms picky
+	[[ $stderr == *"1 of 2 started, 1 failed (a2: expired: ttl)"* ]]
+}
+
 @test "run --target tag: the agents' tags" {
 	start_ewsd
 	fleet_handlers

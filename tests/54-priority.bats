@@ -77,7 +77,7 @@ place_of() {
 	until_true 20 effects 3
 	[ "$(head -n 3 "$D/effects" | tr '\n' ,)" = 'critical 1,immediate 2,low 1,' ]
 	# and while they run
-	run -0 ewsctl run --priority immediate mini effect now
+	run -0 ewsctl run --priority critical mini effect now
 	[ "$(place_of now)" -lt 5000 ]
 	[ "$(ewsctl stats --jq .commands_waiting)" -gt 5000 ]
 }

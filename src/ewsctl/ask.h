@@ -41,6 +41,8 @@ struct verb {
 };
 extern const struct verb verbs[]; /* ends with a NULL name */
 const struct verb *verb_find(const char *name);
+/* Does the verb know this flag, its own or one of every verb? */
+bool verb_takes(const struct verb *, const struct setting *);
 
 #define VERB(name, fn, args, fewest, most, complete, help, example) verb_fn fn;
 #include "ewsctl/verbs.def"
@@ -82,6 +84,12 @@ ask_report(const struct ask *, const json_t *result, int status, struct err *);
 
 /* The exit status of a command object (DESIGN 8, passthrough). */
 int exit_from_command(const json_t *command);
+/* Has it come to the step that was waited for, or beyond? EXIT_OK, or
+ * EXIT_NEGATIVE with err: it ended before. */
+int exit_from_step(const json_t *command, const char *step, struct err *);
+/* What the handler itself did not say of its end, a person should hear;
+ * unless --quiet. */
+void ask_explain(const struct ask *, const json_t *command);
 /* Who said it: "handler", "agent", "hub". */
 const char *exit_source(const json_t *command);
 

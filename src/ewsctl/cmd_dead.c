@@ -121,6 +121,12 @@ change(struct ask *a, const char *op, const char *id,
 		    "usage: ewsctl dead %s ID, or --all, of which --agent, "
 		    "--type, --state, --reason choose some",
 		    op);
+	else if (conf_is_flag(a->conf, SET_limit) ||
+		 conf_is_flag(a->conf, SET_before))
+		err_set(err, EXIT_USAGE_, "usage",
+		    "--limit and --before are for the list: dead %s takes all "
+		    "that the filters let through",
+		    op);
 	if (err_isset(err))
 		return err->status;
 	r = id != NULL ? json_pack("{s:s, s:s}", "op", op, "command_id", id)

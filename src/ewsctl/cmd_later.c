@@ -112,23 +112,6 @@ state_ok(const char *what, const char *state, struct err *err)
 	return false;
 }
 
-/* A command that ended otherwise will never be there. */
-static int
-judge(const json_t *c, const char *wanted, struct err *err)
-{
-	const char *state = js_str(c, "state");
-	const char *why = js_str(c, "error");
-	static const char *const short_of[] = { "failed", "refused",
-		"cancelled", "expired", "interrupted", "dead", NULL };
-
-	if (str_eq(wanted, "accepted") || !is_one_of(state, short_of))
-		return EXIT_OK;
-	err_set(err, EXIT_NEGATIVE, "too_late", "%s has ended: %s%s%s",
-	    js_str(c, "command_id"), state, why != NULL ? ": " : "",
-	    why != NULL ? why : "");
-	return err->status;
-}
-
 int
 cmd_wait(struct ask *a, struct err *err)
 {
@@ -156,7 +139,7 @@ cmd_wait(struct ask *a, struct err *err)
 		return status;
 	a->out->waited(result);
 	if (!agent)
-		status = judge(result, state, err);
+		status = exit_from_step(result, state, err);
 	json_decref(result);
 	return status;
 }

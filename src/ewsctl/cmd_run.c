@@ -7,16 +7,16 @@
 #include "lib/prog.h"
 #include "lib/str.h"
 
-/* What the handler itself did not say, a person should hear. */
-static void
-explain(const json_t *result)
+void
+ask_explain(const struct ask *a, const json_t *result)
 {
 	const char *error = js_str(result, "error");
 	const char *state = js_str(result, "state");
 	bool none = str_eq(js_str(result, "reason"), "no_handler");
 	struct err e = ERR_INIT;
 
-	if (state == NULL || str_eq(state, "done"))
+	if (conf_bool(a->conf, SET_quiet) || state == NULL ||
+	    str_eq(state, "done"))
 		return;
 	if (error != NULL && str_starts(error, state))
 		state = "";
@@ -50,8 +50,7 @@ finish(struct ask *a, const json_t *result, int status, struct err *err)
 {
 	if (result != NULL) {
 		a->out->ended(result);
-		if (!conf_bool(a->conf, SET_quiet))
-			explain(result);
+		ask_explain(a, result);
 	}
 	return ask_report(a, result, status, err);
 }

@@ -47,6 +47,10 @@ send_one(struct ask *a, struct err *err)
 	    a, request, js_str(request, "command_id"), flags, &status, err);
 	if (result != NULL)
 		a->out->receipt(result);
+	if (result != NULL && flags & SESSION_HANDLER)
+		ask_explain(a, result);
+	else if (result != NULL && status == EXIT_OK)
+		status = exit_from_step(result, wait, err);
 	status = ask_report(a, result, status, err);
 	json_decref(request);
 	json_decref(result);

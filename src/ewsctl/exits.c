@@ -59,6 +59,24 @@ exit_from_command(const json_t *command)
 	}
 }
 
+/* One that ended otherwise will never be there. */
+int
+exit_from_step(const json_t *command, const char *step, struct err *err)
+{
+	const char *word = js_str(command, "state");
+	const char *why = js_str(command, "error");
+	enum command_state state;
+
+	if (str_eq(step, "accepted") || word == NULL ||
+	    !state_from(word, &state) || !state_is_end(state) ||
+	    state == CMD_DONE)
+		return EXIT_OK;
+	err_set(err, EXIT_NEGATIVE, "too_late", "%s has ended: %s%s%s",
+	    js_str(command, "command_id"), word, why != NULL ? ": " : "",
+	    why != NULL ? why : "");
+	return err->status;
+}
+
 const char *
 exit_source(const json_t *command)
 {

@@ -133,13 +133,17 @@ void
 fan_ended(
     struct fan *f, struct fan_member *m, json_t *result, const struct err *err)
 {
+	struct err unused = ERR_INIT; /* the summary says it shorter */
+
 	m->request = 0;
 	m->result = json_incref(result);
 	no_longer_runs(f, m);
 	if (err != NULL)
 		m->status = err->status;
 	else
-		m->status = f->handler ? exit_from_command(result) : EXIT_OK;
+		m->status = f->handler
+				? exit_from_command(result)
+				: exit_from_step(result, f->step, &unused);
 	if (m->status == EXIT_OK)
 		m->state = FAN_DONE;
 	else if (m->away && str_eq(js_str(result, "state"), "cancelled"))
@@ -276,7 +280,9 @@ add_arg(struct fan *f, const char *arg, struct err *err)
 int
 fan_run(struct ask *a, struct err *err)
 {
-	struct fan f = { .ask = a, .runs = true, .handler = true };
+	struct fan f = {
+		.ask = a, .runs = true, .handler = true, .step = "done"
+	};
 
 	f.out = a->out == &output_json          ? &fan_out_json
 		: conf_bool(a->conf, SET_group) ? &fan_out_group
@@ -297,7 +303,9 @@ int
 fan_send(struct ask *a, struct err *err)
 {
 	const char *wait = conf_str(a->conf, SET_wait);
-	struct fan f = { .ask = a, .handler = str_eq(wait, "done") };
+	struct fan f = {
+		.ask = a, .handler = str_eq(wait, "done"), .step = wait
+	};
 
 	f.out = a->out == &output_json ? &fan_out_json : &fan_out_receipts;
 	if (a->argc > 2)

@@ -130,7 +130,8 @@ group_ended(struct fan *f, struct fan_member *m)
 {
 	char heading[NAME_CELL + 128];
 	int n = snprintf(heading, sizeof heading, "== %s: %s%s%s%s\n",
-	    shown_name(m), fan_outcome(m), m->state == FAN_FAILED ? " (" : "",
+	    shown_name(m), fan_outcome(f, m),
+	    m->state == FAN_FAILED ? " (" : "",
 	    m->state == FAN_FAILED ? m->why : "",
 	    m->state == FAN_FAILED ? ")" : "");
 
@@ -172,7 +173,7 @@ json_record(struct fan *f, struct fan_member *m, json_t *record, int stream,
 static void
 json_ended(struct fan *f, struct fan_member *m)
 {
-	json_t *o = fan_member_json(m);
+	json_t *o = fan_member_json(f, m);
 
 	f->ask->out->object(o);
 	json_decref(o);

@@ -42,6 +42,7 @@ struct fan {
 	json_t *request; /* of each, but for agent and id */
 	bool runs; /* with output; else it is a send */
 	bool handler; /* the status is the handler's */
+	const char *step; /* what all are to reach: "done", "accepted" */
 	struct fan_member *members; /* by name */
 	size_t n, next; /* to begin */
 	struct fan_member **running;
@@ -96,8 +97,9 @@ extern const struct fan_out fan_out_lines, fan_out_group, fan_out_json,
 void fan_text_free(struct fan_text *);
 
 /* fan_report.c */
-const char *fan_outcome(const struct fan_member *);
-json_t *fan_member_json(const struct fan_member *); /* gives */
+const char *fan_outcome(const struct fan *, const struct fan_member *);
+json_t *
+fan_member_json(const struct fan *, const struct fan_member *); /* gives */
 /* The summary and --result-file; gives the exit status. */
 int fan_report(struct fan *, struct err *);
 

@@ -12,7 +12,7 @@
 enum { NAMED = 10, SUMMARY_MAX = 8192, CELL = 256 };
 
 const char *
-fan_outcome(const struct fan_member *m)
+fan_outcome(const struct fan *f, const struct fan_member *m)
 {
 	switch (m->state) {
 	case FAN_WAITING:
@@ -20,7 +20,7 @@ fan_outcome(const struct fan_member *m)
 	case FAN_RUNNING:
 		return "unknown";
 	case FAN_DONE:
-		return "done";
+		return f->step;
 	case FAN_FAILED:
 		return "failed";
 	case FAN_OFFLINE:
@@ -30,10 +30,10 @@ fan_outcome(const struct fan_member *m)
 }
 
 json_t *
-fan_member_json(const struct fan_member *m)
+fan_member_json(const struct fan *f, const struct fan_member *m)
 {
 	json_t *o = json_pack("{s:s, s:s}", "agent", m->agent, "outcome",
-	    m->state == FAN_WAITING ? "not_started" : fan_outcome(m));
+	    m->state == FAN_WAITING ? "not_started" : fan_outcome(f, m));
 	bool ended = m->state != FAN_WAITING && m->state != FAN_RUNNING;
 
 	if (m->id[0] != '\0')
@@ -53,7 +53,7 @@ to_json(const struct fan *f)
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < f->n; i++)
-		json_array_append_new(all, fan_member_json(&f->members[i]));
+		json_array_append_new(all, fan_member_json(f, &f->members[i]));
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "matched",
 	    (json_int_t)f->n, "need", (json_int_t)f->need, "done",
 	    (json_int_t)f->done, "failed",
@@ -92,7 +92,7 @@ summary(const struct fan *f)
 	struct buf b;
 
 	buf_init(&b, SUMMARY_MAX);
-	buf_printf(&b, "ewsctl: %zu of %zu done", f->done, f->n);
+	buf_printf(&b, "ewsctl: %zu of %zu %s", f->done, f->n, f->step);
 	if (failed > 0)
 		buf_printf(&b, ", %zu failed", failed);
 	name_failed(&b, f);

@@ -82,6 +82,12 @@ is_for(const struct setting *s, const char *verb)
 	return false;
 }
 
+bool
+verb_takes(const struct verb *v, const struct setting *s)
+{
+	return strchr(s->help, ':') == NULL || is_for(s, v->name);
+}
+
 /* Shown together, so that they line up. */
 static size_t
 pick_own(const struct verb *v, struct setting *out)
@@ -112,8 +118,8 @@ help_verb(const struct verb *v)
 	struct setting picked[SETTINGS];
 	size_t n = pick_own(v, picked);
 
-	printf(
-	    "usage: ewsctl [flags] %s %s\n\n%s\n", v->name, v->args, v->help);
+	printf("usage: ewsctl [flags] %s%s%s\n\n%s\n", v->name,
+	    *v->args != '\0' ? " " : "", v->args, v->help);
 	if (n > 0)
 		puts("\nflags:");
 	conf_help(picked, n, stdout);

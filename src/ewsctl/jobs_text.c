@@ -92,10 +92,12 @@ static void
 run(const json_t *r, bool with_output)
 {
 	const char *start = js_str(r, "start");
+	char state[96];
 
-	printf("  %s  %-16s %s%s%s\n",
+	snprintf(state, sizeof state, "%s%s", text_cell(r, "state"), how(r));
+	printf("  %s  %-16s %-20s%s\n",
 	    start != NULL ? text_cell(r, "start") : text_cell(r, "at"),
-	    text_cell(r, "host"), text_cell(r, "state"), how(r), took(r));
+	    text_cell(r, "host"), state, took(r));
 	if (with_output)
 		run_output(r);
 }

@@ -63,10 +63,17 @@ show(struct lines *l)
 		if (ctl_failed(s->answer, &e)) {
 			failed(l, s->line, &e);
 		} else {
-			int status = l->passthrough ? exit_from_command(result)
-						    : EXIT_OK;
+			const char *step = conf_str(l->ask->conf, SET_wait);
+			int status = l->passthrough
+					 ? exit_from_command(result)
+					 : exit_from_step(result, step, &e);
 
 			l->ask->out->receipt(result);
+			if (err_isset(&e)) {
+				err_prefix(&e, "line %llu",
+				    (unsigned long long)s->line);
+				prog_fail(&e);
+			}
 			if (l->status == EXIT_OK)
 				l->status = status;
 		}

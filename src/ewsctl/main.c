@@ -48,8 +48,29 @@ flags_end(const struct conf *conf, int argc, char *const *argv)
 	       (argc >= 2 && str_eq(argv[0], "tag"));
 }
 
+/* A filter that is silently not one would show, or drop, too much. Settings
+ * of the environment and the file are for whoever knows them. */
+static bool
+flags_fit(const struct conf *conf, const struct verb *v, struct err *err)
+{
+	for (size_t i = 0; i < SETTINGS; i++) {
+		const struct setting *s = &ask_settings[i];
+		const char *comma = strchr(s->flag, ',');
+
+		if (!conf_is_flag(conf, i) || verb_takes(v, s))
+			continue;
+		err_set(err, EXIT_USAGE_, "usage",
+		    "--%s goes with ewsctl %.*s, not with %s; see ewsctl help "
+		    "%s",
+		    comma != NULL ? comma + 1 : s->flag,
+		    (int)strcspn(s->help, ":"), s->help, v->name, v->name);
+		return false;
+	}
+	return true;
+}
+
 static const struct verb *
-verb_asked(int argc, char **argv, struct err *err)
+verb_asked(const struct conf *conf, int argc, char **argv, struct err *err)
 {
 	const struct verb *v = verb_find(argv[0]);
 
@@ -63,7 +84,7 @@ verb_asked(int argc, char **argv, struct err *err)
 		    v->name, *v->args != '\0' ? " " : "", v->args);
 		return NULL;
 	}
-	return v;
+	return flags_fit(conf, v, err) ? v : NULL;
 }
 
 /* The hub says what is wrong; what to do about it, a shell's user asks us. */
@@ -71,6 +92,7 @@ static void
 add_advice(struct err *err, const char *verb)
 {
 	bool sends = str_eq(verb, "send") || str_eq(verb, "run");
+	bool cancels = str_eq(verb, "cancel");
 	const struct {
 		const char *code, *advice;
 	} table[] = {
@@ -81,7 +103,10 @@ add_advice(struct err *err, const char *verb)
 		{ "agent_absent", "try it again when it is back: ewsctl wait "
 				  "agent" },
 		{ "schedule_unknown", "see ewsctl schedules" },
-		{ "command_unknown", "see ewsctl commands" },
+		{ "command_unknown",
+		    cancels ? "see ewsctl commands; a schedule: ewsctl "
+			      "schedules cancel"
+			    : "see ewsctl commands" },
 		{ "unknown_op", "hub and agent have a socket each: is "
 				"--socket the right one?" },
 		{ "queue_full", "see ewsctl agents, and try later" },
@@ -104,7 +129,7 @@ run(const struct conf *conf, int argc, char **argv, struct err *err)
 	bool json = str_eq(conf_str(conf, SET_output), "json");
 	const char *jq = conf_str(conf, SET_jq);
 	struct ask ask = { .conf = conf };
-	const struct verb *v = verb_asked(argc, argv, err);
+	const struct verb *v = verb_asked(conf, argc, argv, err);
 	int status;
 
 	if (v == NULL)

@@ -82,12 +82,14 @@ agents(const json_t *result)
 	json_array_foreach(js_get(result, "agents"), i, a)
 	{
 		const char *status = text_cell(a, "status");
+		bool seen = js_str(a, "last_seen") != NULL;
 		bool green = coloured() && !str_eq(status, "offline");
 
-		printf("%-24s %s%-8s%s %4" PRId64 " waiting  seen %s\n",
+		printf("%-24s %s%-8s%s %4" PRId64 " waiting  %s %s\n",
 		    text_cell(a, "agent"), green ? "\033[32m" : "", status,
 		    green ? "\033[0m" : "", js_int(a, "pending_commands", 0),
-		    text_cell(a, "last_seen"));
+		    seen ? "seen" : "never",
+		    seen ? text_cell(a, "last_seen") : "seen");
 	}
 	fflush(stdout);
 }

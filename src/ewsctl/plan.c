@@ -53,9 +53,33 @@ time_ok(const struct ask *a, const char *verb, struct err *err)
 		    "--schedule-id goes with --cron; --id names one command" },
 		{ given(a, SET_late) && !cron && !once,
 		    "--late goes with --at, --in or --cron" },
+		{ conf_is_flag(a->conf, SET_tz) && !at && !cron,
+		    "--tz goes with --at or --cron" },
 		{ conf_bool(a->conf, SET_at_edge) && !once,
 		    "--at-edge goes with --at or --in" },
 		{ given(a, SET_lines) && cron, "--lines: no --cron" },
+	};
+
+	return none_is(table, sizeof table / sizeof *table, err);
+}
+
+/* Without --target they would do nothing, and nobody would hear of it. */
+static bool
+many_ok(const struct ask *a, struct err *err)
+{
+	bool one = conf_count(a->conf, SET_target) == 0;
+	const struct conf *c = a->conf;
+	const struct clash table[] = {
+		{ one && conf_is_flag(c, SET_parallel),
+		    "--parallel goes with --target" },
+		{ one && conf_is_flag(c, SET_canary),
+		    "--canary goes with --target" },
+		{ one && conf_is_flag(c, SET_abort_after),
+		    "--abort-after goes with --target" },
+		{ one && conf_is_flag(c, SET_need),
+		    "--need goes with --target" },
+		{ one && conf_is_flag(c, SET_group),
+		    "--group goes with --target" },
 	};
 
 	return none_is(table, sizeof table / sizeof *table, err);
@@ -88,7 +112,8 @@ stdin_ok(const struct ask *a, const char *verb, struct err *err)
 bool
 plan_ok(const struct ask *a, const char *verb, struct err *err)
 {
-	return time_ok(a, verb, err) && stdin_ok(a, verb, err);
+	return time_ok(a, verb, err) && many_ok(a, err) &&
+	       stdin_ok(a, verb, err);
 }
 
 /* ---- a time as people write it -------------------------------------------- */

@@ -289,3 +289,9 @@ conf_is_default(const struct conf *c, size_t i)
 {
 	return c->values[i].source <= CONF_DEFAULT;
 }
+
+bool
+conf_is_flag(const struct conf *c, size_t i)
+{
+	return c->values[i].source == CONF_FLAG;
+}

@@ -85,6 +85,7 @@ bool conf_bool(const struct conf *, size_t);
 size_t conf_count(const struct conf *, size_t); /* of a LIST */
 const char *conf_item(const struct conf *, size_t, size_t nth);
 bool conf_is_default(const struct conf *, size_t);
+bool conf_is_flag(const struct conf *, size_t); /* given on this command line */
 
 /* "key = value   # flag --key | environment NAME | file F:12 | default";
  * secrets (keys ending in "secret", "key", "token") are not shown. */

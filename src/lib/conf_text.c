@@ -92,18 +92,22 @@ static bool
 check_number(const struct setting *s, const char *text, int64_t *n, char *why,
     size_t size)
 {
-	const char *expected;
+	char expected[96], most[32];
 	bool ok;
 
 	if (s->kind == CONF_INT) {
 		ok = check_int(text, n);
-		expected = "an integer";
+		str_copy(expected, sizeof expected, "an integer");
 	} else if (s->kind == CONF_SIZE) {
 		ok = check_size(text, n);
-		expected = "a size such as 4096, 64k, 1M";
+		str_copy(
+		    expected, sizeof expected, "a size such as 4096, 64k, 1M");
 	} else {
 		ok = clock_span(text, 1000, n);
-		expected = "a time such as 500ms, 10s, 1h30m";
+		/* one of many digits looks like a time, and is over any bound */
+		snprintf(expected, sizeof expected,
+		    "a time such as 500ms, 10s, 1h30m, of at most %s",
+		    bound(s, s->max, most, sizeof most));
 	}
 	if (ok)
 		return check_range(s, *n, why, size);
