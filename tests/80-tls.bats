@@ -34,6 +34,19 @@ start_tls() {
 	[ "$output" != connected ]
 }
 
+@test "callers who hang up before the handshake harm nobody" {
+	start_tls
+	kill -STOP "$HUB_PID" # it finds them when they have gone
+	for i in $(seq 60); do
+		exec {CALLER}<>"/dev/tcp/127.0.0.1/$HUB_PORT"
+		[ $((i % 2)) -eq 0 ] || printf 'no TLS' >&"$CALLER"
+		exec {CALLER}>&-
+	done
+	kill -CONT "$HUB_PID"
+	start_agent mini --ca-file "$D/hub.pem"
+	run -0 ewsctl run mini echo hello
+}
+
 @test "a certificate of another name is refused" {
 	certificate hub other.example
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout "$D/hub.key" \

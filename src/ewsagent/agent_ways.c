@@ -341,8 +341,8 @@ agent_ways_new(struct agent *a, struct err *err)
 void
 agent_ways_free(struct agent *a)
 {
+	link_free(a->link); /* runs the loop: others still speak to poll */
 	poll_free(a->poll);
-	link_free(a->link);
 	post_free(a->post);
 	outbox_free(a->outbox);
 }

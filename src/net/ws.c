@@ -343,6 +343,7 @@ ws_host_free(struct ws_host *host)
 		lws_context_destroy(host->context);
 	}
 	run_closings(host);
+	socks_free(host);
 	listeners_free(host);
 	while (host->names != NULL) {
 		struct ws_name *n = host->names;

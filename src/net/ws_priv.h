@@ -262,6 +262,7 @@ void sock_adopt(struct ws_host *, struct lws_vhost *, int fd,
 int sock_event(struct sock *, enum lws_callback_reasons, void *in, size_t);
 void socks_turn(struct ws_host *);
 void socks_sweep(struct ws_host *, int64_t now);
+void socks_free(struct ws_host *); /* those the library knew nothing of */
 
 /* ws_tls.c: the gate behind TLS, from the library's tokens. */
 struct head *tls_head(struct lws *, struct gate_refusal *);

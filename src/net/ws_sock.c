@@ -84,7 +84,9 @@ sock_adopt(struct ws_host *host, struct lws_vhost *vhost, int fd,
 	if (wsi != NULL)
 		s->link.wsi = wsi;
 	else if (host->adopting == s)
-		sock_free(s); /* it never knew of it */
+		/* it never knew of it, or will say in this turn of the loop
+		 * that it has closed it (TLS): the sweep frees it */
+		enter(s, SOCK_DONE, WS_LINGER_MS);
 	host->adopting = NULL;
 }
 
@@ -425,13 +427,21 @@ socks_sweep(struct ws_host *host, int64_t now)
 	struct sock *s, *next;
 
 	DL_FOREACH_SAFE (host->socks, s, next) {
-		if (s->link.wsi == NULL)
-			continue;
-		if (now >= s->deadline)
+		if (s->link.wsi == NULL) {
+			if (s->state == SOCK_DONE && now >= s->deadline)
+				sock_free(s);
+		} else if (now >= s->deadline)
 			too_late(s);
 		else if (s->state == SOCK_WRITE && !s->queued)
 			write_some(s);
 		else if (s->state == SOCK_PARKED && hung_up(s))
 			finish(s);
 	}
+}
+
+void
+socks_free(struct ws_host *host)
+{
+	while (host->socks != NULL)
+		sock_free(host->socks);
 }
