@@ -1,6 +1,7 @@
 #include "ewsd/core/jobs.h"
 
 #include "core_kit.h"
+#include "disk_kit.h"
 
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
 
@@ -352,6 +353,39 @@ jobs_are_bounded_and_can_be_forgotten(void **state)
 	assert_string_equal(err.code, "job_unknown");
 }
 
+/* Whoever was told that it failed sees it still, and may try again. */
+static void
+forget_on_a_full_disk(struct scratch *scratch)
+{
+	int status = -1;
+	struct kit *k;
+	void *state;
+
+	(void)scratch;
+	CHECK(jobs_setup(&state) == 0);
+	k = state;
+	begins(k, "r1");
+	limit_files(1);
+	CHECK(job_forget(k->core, "air", "backup", on_done, &status, NULL));
+	while (status == -1)
+		store_flush(k->store);
+	CHECK(status != 0);
+	CHECK(strcmp(jobs_now(k), "backup@air:running ") == 0);
+	limit_files(RLIM_INFINITY);
+	CHECK(job_forget(k->core, "air", "backup", NULL, NULL, NULL));
+	begins(k, "r2"); /* on its way behind that: it is known anew */
+	CHECK(strcmp(jobs_now(k), "backup@air:running ") == 0);
+	kit_teardown(&state);
+}
+
+static void
+a_job_is_forgotten_when_the_disk_has_forgotten_it(void **state)
+{
+	struct kit *k = *state;
+
+	in_child(k->scratch, forget_on_a_full_disk, 0);
+}
+
 static void
 names_are_checked(void **state)
 {
@@ -386,6 +420,7 @@ main(void)
 		JOBS_TEST(of_each_job_the_newest_runs_are_kept),
 		JOBS_TEST(any_bytes_of_output_are_kept),
 		JOBS_TEST(jobs_are_bounded_and_can_be_forgotten),
+		JOBS_TEST(a_job_is_forgotten_when_the_disk_has_forgotten_it),
 		JOBS_TEST(names_are_checked),
 	};
 

@@ -124,7 +124,8 @@ tell_failed(const struct job *j, const struct store_job_record *r)
 	    r->signal > 0 ? r->signal : r->exit_code);
 }
 
-/* A record on its way to the disk. */
+/* A record, or its removal, on its way to the disk: their order there is that
+ * of what is known here. */
 struct noting {
 	struct core *core;
 	struct store_job_record r; /* without its output */
@@ -138,11 +139,14 @@ static void
 noted(void *arg, const struct err *err)
 {
 	struct noting *n = arg;
-	struct job *j;
+	struct job *j = find(n->core, n->host, n->name);
 
-	j = find(n->core, n->host, n->name);
-	if (err == NULL && j != NULL) { /* else it was forgotten since */
-		bool again = str_eq(j->run_id, n->run_id) && j->end_ms != 0;
+	if (err == NULL) {
+		bool again;
+
+		if (j == NULL) /* forgotten while this was on its way */
+			j = make(n->core, n->host, n->name);
+		again = str_eq(j->run_id, n->run_id) && j->end_ms != 0;
 
 		take(j, &n->r);
 		job_plan(n->core, j);
@@ -200,22 +204,41 @@ job_record(struct core *core, const struct store_job_record *r,
 	return false;
 }
 
+static void
+forgotten(void *arg, const struct err *err)
+{
+	struct noting *n = arg;
+	struct job *j = find(n->core, n->host, n->name);
+
+	if (err == NULL && j != NULL)
+		drop(n->core, j);
+	if (n->done != NULL)
+		n->done(n->arg, err);
+	free(n);
+}
+
 bool
 job_forget(struct core *core, const char *host, const char *name,
     store_done_fn *done, void *arg, struct err *err)
 {
-	struct job *j =
+	const struct store_job_record none = {
+		.host = host, .name = name, .run_id = ""
+	};
+	const struct job *j =
 	    names_ok(host, name, err) ? find(core, host, name) : NULL;
+	struct noting *n;
 
 	if (j == NULL) {
 		err_set(err, EXIT_NEGATIVE, "job_unknown", "no job %s on %s",
 		    name, host);
 		return false;
 	}
-	if (!store_job_forget(core->config.store, host, name, done, arg, err))
-		return false;
-	drop(core, j);
-	return true;
+	n = noting_new(core, &none, done, arg);
+	if (store_job_forget(
+		core->config.store, n->host, n->name, forgotten, n, err))
+		return true;
+	free(n);
+	return false;
 }
 
 /* ---- reading ------------------------------------------------------------------- */
