@@ -113,11 +113,11 @@ late_free(struct late *l)
 /* Our agent sends an end again until it hears that we have it, and keeps
  * the output for that long, which somebody may come back for. */
 static void
-confirm(
-    struct agent *a, const struct command_ack *k, const struct store_command *c)
+confirm(struct agent *a, const struct command_ack *k,
+    const struct store_command *c, const struct store_history *h, size_t n)
 {
 	struct command *again =
-	    c != NULL && is_final(k) ? command_revive(a->core, c) : NULL;
+	    c != NULL && is_final(k) ? command_revive(a->core, c, h, n) : NULL;
 
 	if (again != NULL)
 		output_limit(again, k->stdout_kept, k->stderr_kept);
@@ -153,18 +153,6 @@ guessed(const struct store_command *c)
 		   str_eq(c->outcome.reason, "late"));
 }
 
-/* Then everybody has had its output, and an end that crossed our word on its
- * way here keeps nothing alive. */
-static bool
-was_confirmed(const struct store_history *h, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (h[i].is_note && (str_eq(h[i].note, COMMAND_CONFIRMED) ||
-					str_eq(h[i].note, COMMAND_OVER)))
-			return true;
-	return false;
-}
-
 static void
 on_late(void *arg, const struct store_command *c, const struct store_history *h,
     size_t n, const struct err *err)
@@ -182,8 +170,7 @@ on_late(void *arg, const struct store_command *c, const struct store_history *h,
 		else if (known)
 			store_note(l->core->config.store, l->ack.id,
 			    core_wall(l->core), "an ack after the end");
-		confirm(a, &l->ack,
-		    known && a->ours && !was_confirmed(h, n) ? c : NULL);
+		confirm(a, &l->ack, known && a->ours ? c : NULL, h, n);
 	}
 	if (!waits)
 		at_once(l->done, l->arg);
@@ -205,7 +192,7 @@ ack_unknown(struct core *core, struct agent *from, const struct command_ack *k,
 	l->ack.detail = mem_dup(k->detail);
 	l->done = done;
 	l->arg = arg;
-	later_flush(core); /* on_late wants to see the last notes */
+	later_flush(core); /* command_revive reads them */
 	if (store_get(core->config.store, k->id, on_late, l, NULL))
 		return;
 	late_free(l);

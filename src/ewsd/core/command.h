@@ -181,9 +181,10 @@ void agent_unsaid(struct agent *);
 /* The link has room again. */
 void agent_input_room(struct agent *);
 
-/* One that ended before this hub came up, and whose output its reader may
- * come back for: NULL if that is over. */
-struct command *command_revive(struct core *, const struct store_command *);
+/* One that ended before this hub came up, with its history, and whose output
+ * its reader may come back for: NULL if that is over. */
+struct command *command_revive(struct core *, const struct store_command *,
+    const struct store_history *, size_t n);
 
 /* From links: by tag, because the command may have ended meanwhile. */
 void command_written(struct core *, uint64_t tag);

@@ -10,6 +10,11 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
+/* All has been read; was_settled knows them again. */
+static const char note_told[] = "confirmed to the agent";
+static const char note_over[] =
+    "the agent hears when it is back that all is here";
+
 struct saved *
 saved_new(command_saved_fn *fn, void *arg)
 {
@@ -73,8 +78,7 @@ confirm(const struct command *c)
 	if (told)
 		a->ops->confirm(a->link, c->id);
 	if (c->written && c->state != CMD_DEAD) /* the agent's own word */
-		later_note(
-		    c->core, c->id, told ? COMMAND_CONFIRMED : COMMAND_OVER);
+		later_note(c->core, c->id, told ? note_told : note_over);
 }
 
 void
@@ -226,8 +230,21 @@ command_finish(struct command *c, enum command_state state,
 	agent_pump(a);
 }
 
+/* Then everybody has had its output, and an end that crossed our word on its
+ * way here keeps nothing alive. */
+static bool
+was_settled(const struct store_history *h, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (h[i].is_note && (str_eq(h[i].note, note_told) ||
+					str_eq(h[i].note, note_over)))
+			return true;
+	return false;
+}
+
 struct command *
-command_revive(struct core *core, const struct store_command *sc)
+command_revive(struct core *core, const struct store_command *sc,
+    const struct store_history *h, size_t n)
 {
 	struct agent *a = agent_find(core, sc->agent);
 	struct command *c = command_find(core, sc->id);
@@ -236,7 +253,7 @@ command_revive(struct core *core, const struct store_command *sc)
 	if (c != NULL)
 		return c;
 	if (age >= core->config.limits->output_wait_ms || a == NULL ||
-	    !a->ours || !(sc->flags & STORE_STREAM) ||
+	    !a->ours || !(sc->flags & STORE_STREAM) || was_settled(h, n) ||
 	    (sc->outcome.stdout_bytes <= 0 && sc->outcome.stderr_bytes <= 0))
 		return NULL;
 	c = command_make(core, sc, a);

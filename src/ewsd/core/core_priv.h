@@ -218,9 +218,6 @@ void later_free(struct core *);
 void later_flush(struct core *);
 /* A note for a command's history; 'note' is static. */
 void later_note(struct core *, const char *id, const char *note);
-/* All has been read: */
-#define COMMAND_CONFIRMED "confirmed to the agent"
-#define COMMAND_OVER "the agent hears when it is back that all is here"
 /* The next line of an agent's log, to be filled; lent until the loop. */
 struct store_agent_line *later_line(struct agent *);
 

@@ -370,7 +370,8 @@ watch_live(struct ctl_ask *ask, struct command *c)
 /* More than what was kept: its agent may still have it, if this hub has
  * just come up and the reader with it. */
 static struct command *
-ask_the_agent(struct ctl_ask *ask, const struct store_command *c)
+ask_the_agent(struct ctl_ask *ask, const struct store_command *c,
+    const struct store_history *h, size_t n)
 {
 	struct core *core = ask_core(ask);
 	int64_t keep = (int64_t)core_limits(core)->output_keep;
@@ -380,13 +381,14 @@ ask_the_agent(struct ctl_ask *ask, const struct store_command *c)
 	    (c->outcome.stdout_bytes - from[0] <= keep &&
 		c->outcome.stderr_bytes - from[1] <= keep))
 		return NULL;
-	return command_revive(core, c);
+	return command_revive(core, c, h, n);
 }
 
 static void
-watch_ended(struct ctl_ask *ask, const struct store_command *c)
+watch_ended(struct ctl_ask *ask, const struct store_command *c,
+    const struct store_history *h, size_t n)
 {
-	struct command *again = ask_the_agent(ask, c);
+	struct command *again = ask_the_agent(ask, c, h, n);
 	json_t *o;
 
 	if (again != NULL) {
@@ -405,12 +407,10 @@ on_stored(void *arg, const struct store_command *c,
 	struct ctl_ask *ask = arg;
 	struct err none = ERR_INIT;
 
-	(void)h;
-	(void)n;
 	if (!ask_from_store(ask))
 		return;
 	if (c != NULL) {
-		watch_ended(ask, c);
+		watch_ended(ask, c, h, n);
 		return;
 	}
 	err_set(&none, EXIT_NEGATIVE, "command_unknown", "no command %s",
