@@ -215,13 +215,6 @@ link_come_back(struct link *l, int64_t after_ms)
 	l->told_ms = after_ms;
 }
 
-void
-link_break(struct link *l, int code, const char *reason)
-{
-	if (link_open(l))
-		ws_close(l->current->ws, code, reason);
-}
-
 /* ---- what goes out ------------------------------------------------- */
 
 static void

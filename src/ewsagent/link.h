@@ -72,8 +72,6 @@ void link_ready(struct link *);
 void link_pong(struct link *);
 /* The hub said when to come back (retry frame). */
 void link_come_back(struct link *, int64_t after_ms);
-/* Ends this link with a close code: the hub talks nonsense. */
-void link_break(struct link *, int code, const char *reason);
 
 /* False if there is no link, or no room. */
 bool link_send(

@@ -403,12 +403,6 @@ output_acked(struct output *o, int stream, uint64_t offset, bool stop)
 }
 
 uint64_t
-output_size(const struct output *o, int stream)
-{
-	return o->ways[stream].kept;
-}
-
-uint64_t
 output_acked_to(const struct output *o, int stream)
 {
 	return o->ways[stream].acked;

@@ -61,7 +61,6 @@ bool output_attached(const struct output *);
 bool output_done(const struct output *); /* nothing is left to send */
 /* 'stop': nobody wants the rest of either stream. */
 void output_acked(struct output *, int stream, uint64_t offset, bool stop);
-uint64_t output_size(const struct output *, int stream); /* of the spool */
 /* How far the hub has it. */
 uint64_t output_acked_to(const struct output *, int stream);
 

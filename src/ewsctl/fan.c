@@ -35,8 +35,8 @@ fan_say(const struct fan *f, const char *fmt, ...)
 /* ---- who is next ----------------------------------------------------------- */
 
 /* The first reason stays. */
-void
-fan_stop(struct fan *f, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void
+stop(struct fan *f, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -124,9 +124,9 @@ judge(struct fan *f, struct fan_member *m)
 	if (m->state != FAN_FAILED)
 		return;
 	if (canary)
-		fan_stop(f, "stopped: %s failed, a canary", m->agent);
+		stop(f, "stopped: %s failed, a canary", m->agent);
 	if (f->abort_after > 0 && f->failed >= f->abort_after)
-		fan_stop(f, "stopped after %zu that failed", f->failed);
+		stop(f, "stopped after %zu that failed", f->failed);
 }
 
 void
@@ -172,7 +172,7 @@ on_signal(void *arg)
 			f->left_by = number;
 			continue;
 		}
-		fan_stop(f, "interrupted");
+		stop(f, "interrupted");
 		if (f->handler)
 			fan_say(f,
 			    "%zu running get SIGINT; once more leaves "

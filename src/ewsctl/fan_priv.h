@@ -63,8 +63,6 @@ struct fan {
 };
 
 /* fan.c */
-void fan_stop(struct fan *, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
 /* Its end, from the hub's answer: 'result' (lent) or 'err'. */
 void fan_ended(
     struct fan *, struct fan_member *, json_t *result, const struct err *err);

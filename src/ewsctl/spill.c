@@ -89,12 +89,6 @@ spill_add(struct spill *s, const void *bytes, size_t len)
 }
 
 uint64_t
-spill_size(const struct spill *s)
-{
-	return s->mem.len + s->in_file;
-}
-
-uint64_t
 spill_lost(const struct spill *s)
 {
 	return s->lost;

@@ -17,7 +17,6 @@ struct spill;
 struct spill *spill_new(void);
 void spill_free(struct spill *);
 void spill_add(struct spill *, const void *bytes, size_t len);
-uint64_t spill_size(const struct spill *); /* of what is kept */
 uint64_t spill_lost(const struct spill *); /* had no room */
 /* Writes all of it to 'fd' (emit.h). */
 void spill_emit(struct spill *, int fd);

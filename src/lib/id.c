@@ -15,12 +15,6 @@ static struct {
 	unsigned counter;
 } last = { PTHREAD_MUTEX_INITIALIZER, -1, 0 };
 
-void
-id_random_bytes(void *out, size_t len)
-{
-	port_random(out, len);
-}
-
 /* A clock that went back, or a full counter, borrows from the next
  * millisecond (RFC 9562 section 6.2): order is worth more than accuracy. */
 static void

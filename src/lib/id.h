@@ -16,7 +16,6 @@ void id_uuid7(char out[ID_UUID_SIZE], int64_t unix_ms);
 
 /* 128 random bits in hex, for what must not be guessed. */
 void id_random(char out[ID_RANDOM_SIZE]);
-void id_random_bytes(void *out, size_t len); /* aborts without entropy */
 
 /* Agent and command ids: 1..128 bytes of UTF-8 without control characters,
  * space at the ends, or "/"; not "." or "..". Case matters (PROTOCOL 2.1). */

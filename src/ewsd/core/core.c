@@ -103,12 +103,6 @@ core_draining(const struct core *core)
 	return core->draining;
 }
 
-struct clock *
-core_clock(const struct core *core)
-{
-	return core->config.clock;
-}
-
 struct store *
 core_store(const struct core *core)
 {

@@ -64,7 +64,6 @@ void core_tick(struct core *);
 void core_drain(struct core *);
 bool core_draining(const struct core *);
 
-struct clock *core_clock(const struct core *);
 struct store *core_store(const struct core *);
 const struct core_limits *core_limits(const struct core *);
 struct stats *core_stats(struct core *); /* cheap: for counting */

@@ -155,14 +155,6 @@ door_net_listen(struct door_net *d, const char *spec, struct err *err)
 	return true;
 }
 
-size_t
-door_net_ports(struct door_net *d, int *ports, size_t max)
-{
-	for (size_t i = 0; i < d->n_listeners && i < max; i++)
-		ports[i] = ws_listener_port(d->listeners[i]);
-	return d->n_listeners;
-}
-
 json_t *
 door_net_names(struct door_net *d)
 {

@@ -37,9 +37,6 @@ struct door_net *door_net_new(const struct door_net_config *, struct err *);
 /* "HOST:PORT[,dialect=NAME][,tls]"; a bare number is a port on 127.0.0.1.
  * While auth_made (nobody chose a secret) only loopback is served. */
 bool door_net_listen(struct door_net *, const char *spec, struct err *);
-/* Ports really bound, in the order of door_net_listen; returns how many
- * there are, whatever 'max' is. */
-size_t door_net_ports(struct door_net *, int *ports, size_t max);
 json_t *door_net_names(struct door_net *); /* gives ["HOST:PORT",...] */
 /* Certificates; the old ones stay on error. Connections whose secret is
  * no longer valid are closed at the next tick after auth_reload. */
