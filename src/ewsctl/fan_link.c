@@ -12,8 +12,6 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
-enum { SIGNAL_GRACE_MS = 3600 * 1000 };
-
 static int64_t
 now(void)
 {
@@ -69,7 +67,7 @@ fan_cancel(struct fan *f, const struct fan_member *m, const char *signal)
 	if (f->ask->ctl == NULL)
 		return;
 	r = json_pack("{s:s, s:s, s:s, s:i}", "op", "cancel", "command_id",
-	    m->id, "signal", signal, "grace_ms", SIGNAL_GRACE_MS);
+	    m->id, "signal", signal, "grace_ms", SIGNALS_GRACE_MS);
 	ctl_send(f->ask->ctl, r, &e);
 	json_decref(r);
 }

@@ -46,7 +46,7 @@ void session_say(const struct session *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Takes the signals that came. False when one ends us. */
 bool session_on_signal(void *session);
-/* The handler gets a signal, and a long time to obey. */
+/* The handler gets a signal, and ten minutes to obey. */
 void session_signal(struct session *, const char *name);
 /* It ended: are there bytes that never came? */
 void session_check_output(struct session *);

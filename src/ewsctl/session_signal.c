@@ -5,8 +5,6 @@
 #include "ewsctl/signals.h"
 #include "lib/str.h"
 
-enum { GRACE_MS = 3600 * 1000 };
-
 void
 session_signal(struct session *s, const char *name)
 {
@@ -18,7 +16,7 @@ session_signal(struct session *s, const char *name)
 		return;
 	}
 	r = json_pack("{s:s, s:s, s:s, s:i}", "op", "cancel", "command_id",
-	    s->id, "signal", name, "grace_ms", GRACE_MS);
+	    s->id, "signal", name, "grace_ms", SIGNALS_GRACE_MS);
 	s->cancel_id = ctl_send(s->ask->ctl, r, &e);
 	json_decref(r);
 }

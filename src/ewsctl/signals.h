@@ -7,6 +7,10 @@
 #ifndef EWS_EWSCTL_SIGNALS_H
 #define EWS_EWSCTL_SIGNALS_H
 
+/* A handler that is sent SIGINT for us has so long to obey, then it is killed:
+ * the most that an agent gives, ewsagent(8). */
+enum { SIGNALS_GRACE_MS = 600 * 1000 };
+
 /* From now on INT and TERM are caught; once is enough. An INT that is
  * ignored, as in the background of a script, stays ignored; HUP ends us. */
 void signals_catch(void);
