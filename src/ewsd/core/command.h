@@ -151,6 +151,9 @@ void watcher_took(struct watcher *, enum output_stream, int64_t offset);
 /* Is the agent neither connected nor polling? */
 bool agent_away(const struct agent *);
 
+/* Of a byte in a stream, as an agent may say it: lengths can be added. */
+#define COMMAND_OFFSET_MAX (INT64_C(1) << 60)
+
 /* Input for the handler, in the form that 'output' has it. */
 struct input_chunk {
 	int64_t offset;

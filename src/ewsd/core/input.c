@@ -14,8 +14,6 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
-#define OFFSET_MAX (INT64_C(1) << 60)
-
 enum { ASK_MS = 2000, POLL_SILENCE_MS = 15000, KILL_AFTER_MS = 5000 };
 
 struct input_state {
@@ -244,7 +242,7 @@ begin_again(struct command *c, int64_t offset, const struct input_ack *ack)
 	struct input_state *in = c->input;
 
 	in->acked = in->expect = offset;
-	if (ack->taken > offset && ack->taken <= OFFSET_MAX)
+	if (ack->taken > offset && ack->taken <= COMMAND_OFFSET_MAX)
 		in->expect = ack->taken;
 	in->lost = false;
 	if (in->eof >= 0)
@@ -276,7 +274,7 @@ command_input_acked(struct core *core, struct agent *from, const char *id,
 	struct input_state *in;
 
 	if (c == NULL || c->agent != from || c->end != NULL || offset < 0 ||
-	    offset > OFFSET_MAX)
+	    offset > COMMAND_OFFSET_MAX)
 		return;
 	input_expect(c);
 	in = c->input;

@@ -42,7 +42,7 @@ take_chunk(const json_t *request, struct input_chunk *k, struct err *err)
 
 	k->offset = -1;
 	if (!js_take_int(
-		request, "offset", 0, CTL_OFFSET_MAX, &k->offset, err) ||
+		request, "offset", 0, COMMAND_OFFSET_MAX, &k->offset, err) ||
 	    !js_take_bool(request, "eof", &k->eof, err))
 		return false;
 	k->b64 = text == NULL && b64 != NULL;

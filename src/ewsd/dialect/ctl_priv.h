@@ -8,7 +8,6 @@
 #include "ewsd/dialect/ctl.h"
 
 /* of a byte in a stream */
-#define CTL_OFFSET_MAX (INT64_C(1) << 60)
 
 struct ctl_dialect {
 	struct ctl_config config;

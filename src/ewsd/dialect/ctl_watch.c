@@ -294,9 +294,9 @@ take_streams(struct ctl_ask *ask, const json_t *request, struct err *err)
 	if (!js_take_bool(request, "stream", &stream, err) ||
 	    !js_take_bool(request, "stdin", &input, err) ||
 	    !js_take_int(
-		request, "stdout_from", 0, CTL_OFFSET_MAX, &from[0], err) ||
+		request, "stdout_from", 0, COMMAND_OFFSET_MAX, &from[0], err) ||
 	    !js_take_int(
-		request, "stderr_from", 0, CTL_OFFSET_MAX, &from[1], err))
+		request, "stderr_from", 0, COMMAND_OFFSET_MAX, &from[1], err))
 		return false;
 	if ((stream || input) && ask->sink.record == NULL) {
 		err_set(err, EXIT_DATA, "bad_argument",

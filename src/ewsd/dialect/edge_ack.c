@@ -9,8 +9,6 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 
-#define OFFSET_MAX (INT64_C(1) << 60) /* of a byte in a stream */
-
 /* What an agent may say beside the known fields, kept as it is. */
 static const char *const kept_of_ours[] = { "tail", "truncated",
 	"stdout_sha256", "stderr_sha256", "stdout_kept", "stderr_kept", NULL };
@@ -118,7 +116,7 @@ read_kept(struct edge_ack *e, int stream, const json_t *o)
 	size_t len = json_string_length(json_is_string(text) ? text : b64);
 	const char *bytes = json_string_value(text);
 
-	if (first < 0 || first > OFFSET_MAX || len == 0)
+	if (first < 0 || first > COMMAND_OFFSET_MAX || len == 0)
 		return;
 	if (bytes == NULL) {
 		bytes = e->bytes[stream] = mem_try(len);
