@@ -9,33 +9,23 @@
 #include "lib/json.h"
 #include "lib/str.h"
 
-enum { LIMIT_MAX = 10000, LIMIT_USUAL = 100 };
-
 static bool
 take_filter(const json_t *request, struct store_filter *f, struct err *err)
 {
-	return js_take_str(request, "agent", &f->agent, err) &&
-	       js_take_str(request, "type", &f->type, err) &&
-	       js_take_str(request, "reason", &f->reason, err) &&
-	       ctl_take_states(request, &f->states, err);
+	return ctl_take_filter(request, f, err) &&
+	       js_take_str(request, "reason", &f->reason, err);
 }
 
 void
 ctl_op_dead(struct ctl_ask *ask, const json_t *request)
 {
 	struct store_filter f = { .dead = true };
-	int64_t limit = LIMIT_USUAL, before = 0;
 	struct err err = ERR_INIT;
 
-	if (!take_filter(request, &f, &err) ||
-	    !js_take_int(request, "limit", 1, LIMIT_MAX, &limit, &err) ||
-	    !js_take_int(request, "before", 0, INT64_MAX, &before, &err)) {
+	if (take_filter(request, &f, &err))
+		ctl_list(ask, request, &f);
+	else
 		ask_fail(ask, &err);
-		return;
-	}
-	f.limit = (unsigned)limit;
-	f.before_seq = (uint64_t)before;
-	ctl_list(ask, &f);
 }
 
 /* ---- which ones -------------------------------------------------------- */

@@ -7,8 +7,6 @@
 #include "ewsd/core/core.h"
 #include "ewsd/dialect/ctl.h"
 
-/* of a byte in a stream */
-
 struct ctl_dialect {
 	struct ctl_config config;
 	int64_t started_mono;
@@ -76,10 +74,12 @@ void ctl_send_cron(
 bool ask_take_watch(
     struct ctl_ask *, const json_t *request, const char *wait, struct err *);
 
-/* ctl_read.c: "state", a word or several; a list of commands; the agent that
- * "agent" names, or NULL with err. */
-bool ctl_take_states(const json_t *request, unsigned *states, struct err *);
-void ctl_list(struct ctl_ask *, const struct store_filter *);
+/* ctl_read.c: "agent", "type" and "state", a word or several; a page of such
+ * commands, by "limit" and "before"; the agent that "agent" names, or NULL
+ * with err. */
+bool
+ctl_take_filter(const json_t *request, struct store_filter *, struct err *);
+void ctl_list(struct ctl_ask *, const json_t *request, struct store_filter *);
 struct agent *
 ctl_take_agent(struct ctl_ask *, const json_t *request, struct err *);
 

@@ -190,10 +190,18 @@ on_list(
 }
 
 void
-ctl_list(struct ctl_ask *ask, const struct store_filter *f)
+ctl_list(struct ctl_ask *ask, const json_t *request, struct store_filter *f)
 {
+	int64_t limit = LIST_USUAL, before = 0;
 	struct err err = ERR_INIT;
 
+	if (!js_take_int(request, "limit", 1, LIST_MAX, &limit, &err) ||
+	    !js_take_int(request, "before", 0, INT64_MAX, &before, &err)) {
+		ask_fail(ask, &err);
+		return;
+	}
+	f->limit = (unsigned)limit;
+	f->before_seq = (uint64_t)before;
 	ask->page = f->limit;
 	ask_to_store(ask);
 	if (!store_list(core_store(ask_core(ask)), f, on_list, ask, &err))
@@ -214,8 +222,8 @@ add_state(unsigned *states, const json_t *word, struct err *err)
 	return false;
 }
 
-bool
-ctl_take_states(const json_t *request, unsigned *states, struct err *err)
+static bool
+take_states(const json_t *request, unsigned *states, struct err *err)
 {
 	const json_t *word = js_get(request, "state");
 	size_t i;
@@ -230,24 +238,24 @@ ctl_take_states(const json_t *request, unsigned *states, struct err *err)
 	return true;
 }
 
+bool
+ctl_take_filter(const json_t *request, struct store_filter *f, struct err *err)
+{
+	return js_take_str(request, "agent", &f->agent, err) &&
+	       js_take_str(request, "type", &f->type, err) &&
+	       take_states(request, &f->states, err);
+}
+
 void
 ctl_op_commands(struct ctl_ask *ask, const json_t *request)
 {
 	struct store_filter f = { 0 };
 	struct err err = ERR_INIT;
-	int64_t limit = LIST_USUAL, before = 0;
 
-	if (!js_take_str(request, "agent", &f.agent, &err) ||
-	    !js_take_str(request, "type", &f.type, &err) ||
-	    !ctl_take_states(request, &f.states, &err) ||
-	    !js_take_int(request, "limit", 1, LIST_MAX, &limit, &err) ||
-	    !js_take_int(request, "before", 0, INT64_MAX, &before, &err)) {
+	if (ctl_take_filter(request, &f, &err))
+		ctl_list(ask, request, &f);
+	else
 		ask_fail(ask, &err);
-		return;
-	}
-	f.limit = (unsigned)limit;
-	f.before_seq = (uint64_t)before;
-	ctl_list(ask, &f);
 }
 
 static void
